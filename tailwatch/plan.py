@@ -1,0 +1,169 @@
+"""The evaluation plan: what is evaluated, how much of it, and when to alert.
+
+A plan is a validated value; `flows.plan_file` reads it from `tailwatch.yaml`. Addresses and secrets
+are not part of it (see `tailwatch.settings`).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from tailwatch.sampling import DEFAULT_COHORT, SampleDesign
+from tailwatch.trace import MEASURES, SEGMENT_FIELDS
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(value: object) -> object:
+    """A timedelta from text such as `90s`, `10m`, `6h`, `7d` or `2w`.
+
+    Anything else is handed on. Raises ValueError for text of another form.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(
+            f"{value!r} is not a duration; write a number and s, m, h, d or w, as in 6h"
+        )
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0))]
+
+
+class KeepText(StrEnum):
+    """How much of a trace's text the results store keeps."""
+
+    FULL = "full"
+    EXCERPT = "excerpt"
+    NONE = "none"
+
+
+class _PlanModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcePlan(_PlanModel):
+    """Where the traces come from. `name` is part of every trace's key: never change it."""
+
+    use: str
+    name: str
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class TimingPlan(_PlanModel):
+    """When an hour is evaluated.
+
+    An hour is evaluated `settle` after its end; each run lists the hours of the last `look_back`
+    again for traces that came late; a trace without an ended root waits `max_wait`, then goes in
+    flagged; a run catches up on at most `catch_up` owed hours, newest first.
+    """
+
+    settle: Duration = timedelta(minutes=10)
+    look_back: Duration = timedelta(hours=6)
+    max_wait: Duration = timedelta(hours=1)
+    catch_up: int = Field(default=24, ge=1, le=24 * 31)
+
+
+class SamplingPlan(_PlanModel):
+    """How many traces an evaluator sees: a `rate`, a target `per_hour`, or (neither) all."""
+
+    rate: float | None = Field(default=None, gt=0, le=1)
+    per_hour: int | None = Field(default=None, ge=1)
+    cohort: str = DEFAULT_COHORT
+
+    def design(self) -> SampleDesign:
+        return SampleDesign(rate=self.rate, per_hour=self.per_hour, cohort=self.cohort)
+
+
+class EvaluatorPlan(_PlanModel):
+    """One evaluator by its name, such as `ndcg@10`, or by the path of a rubric file of your own."""
+
+    use: str | None = None
+    rubric: str | None = None
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    sampling: SamplingPlan | None = None
+
+    @model_validator(mode="after")
+    def _one_of_use_and_rubric(self) -> "EvaluatorPlan":
+        if (self.use is None) == (self.rubric is None):
+            raise ValueError("an evaluator needs either `use` (its name) or `rubric` (a file)")
+        return self
+
+
+class PricePlan(_PlanModel):
+    """The price of your own judge endpoint, in USD for a million tokens."""
+
+    input_usd_per_million: float = Field(ge=0)
+    output_usd_per_million: float = Field(ge=0)
+
+
+class JudgePlan(_PlanModel):
+    """The model that answers the rubrics, and what one run may spend on it.
+
+    `max_cost_usd` is a hard cap: the worst case of each call is reserved before it is made.
+    """
+
+    model: str
+    max_cost_usd: float = Field(default=1.0, gt=0)
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    timeout: Duration = timedelta(seconds=60)
+    max_material_chars: int = Field(default=24_000, ge=500)
+    price: PricePlan | None = None
+
+
+class RulePlan(_PlanModel):
+    """One alert rule, applied to every named series in all traffic and in the named segments.
+
+    `series` are evaluator or measure names (`*` is all of them); `segments` are trace fields and
+    default to the plan's own.
+    """
+
+    use: str
+    name: str | None = None
+    series: tuple[str, ...] = ("*",)
+    segments: tuple[str, ...] | None = None
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Plan(_PlanModel):
+    """Everything that decides what a run does."""
+
+    source: SourcePlan
+    evaluators: tuple[EvaluatorPlan, ...] = Field(min_length=1)
+    timing: TimingPlan = TimingPlan()
+    sampling: SamplingPlan = SamplingPlan()
+    judge: JudgePlan | None = None
+    qrels: str | None = None
+    measures: tuple[str, ...] = MEASURES
+    segments: tuple[str, ...] = ("feature", "model", "prompt_version", "environment")
+    max_segment_values: int = Field(default=20, ge=1, le=1000)
+    rules: tuple[RulePlan, ...] = ()
+    keep_text: KeepText = KeepText.FULL
+    chunk_size: int = Field(default=500, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _known_measures_and_segments(self) -> "Plan":
+        _refuse_unknown("measure", self.measures, MEASURES)
+        _refuse_unknown("segment", self.segments, SEGMENT_FIELDS)
+        for rule in self.rules:
+            _refuse_unknown(
+                f"segment of rule {rule.name or rule.use}", rule.segments or (), self.segments
+            )
+        names = [rule.name or rule.use for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two rules are called {name!r}; give each its own `name`")
+        return self
+
+
+def _refuse_unknown(kind: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{name!r} is not a {kind}; known: {', '.join(known)}")

@@ -1,0 +1,229 @@
+"""The six seams: where tailwatch meets the world, and where a plug-in or a test's fake goes in.
+
+A trace source, an evaluator, a judge, an embedder, an alert rule and a notifier (whose first ones
+come with notifications) are found by name; time is the argument `now`, never read below `flows`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from tailwatch.alert import Direction, Finding, ScoreSample
+from tailwatch.outcome import Failed, Outcome, Skipped, Usage
+from tailwatch.trace import FetchError, Trace, TraceRef
+from tailwatch.window import Window
+
+ItemT = TypeVar("ItemT", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[ItemT]):
+    """One page of a listing, with what in it could not be read. No `next_cursor`: the last page."""
+
+    items: Sequence[ItemT]
+    next_cursor: str | None = None
+    errors: Sequence[FetchError] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether something outside is reachable and usable, in a sentence for a person."""
+
+    ok: bool
+    sentence: str
+
+
+@runtime_checkable
+class TraceSource(Protocol):
+    """A place where traces live. Listing is cheap and payload-free; fetching brings the whole."""
+
+    name: str
+
+    async def check(self) -> Health:
+        """Whether it can be read, with the newest trace's time where that is cheap to know."""
+        ...
+
+    async def list_traces(
+        self, window: Window, cursor: str | None = None, limit: int = 1000
+    ) -> Page[TraceRef]:
+        """The traces whose root started inside the window, oldest first, a page at a time.
+
+        Raises SourceError or SourceUnavailableError when the place itself does not answer.
+        """
+        ...
+
+    def fetch(self, refs: Sequence[TraceRef]) -> AsyncIterator[Trace | FetchError]:
+        """Each trace in full, or why not: exactly one item for each ref, in any order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The values an evaluator may give: from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+UNIT_SCALE = Scale(low=0.0, high=1.0)
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Scores traces, a batch at a time.
+
+    `name`, `version` and `judge` make the series: a change of any of them starts a new one, so
+    `version` must change when a formula, an option or a rubric's text does. `judge` names the
+    model behind the scores, and is empty for plain code. `batch_size` is how many traces it wants
+    at once.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def judge(self) -> str: ...
+    @property
+    def direction(self) -> Direction: ...
+    @property
+    def scale(self) -> Scale: ...
+    @property
+    def batch_size(self) -> int: ...
+
+    async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
+        """One outcome for each trace, in order. What it raises becomes `Failed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeQuestion:
+    """What a judge is asked: a closed question about text that may be hostile.
+
+    `instructions` come from the rubric; `material` holds the trace's texts, already delimited and
+    capped in length. The answer is one of `choices`.
+    """
+
+    instructions: str
+    material: str
+    choices: tuple[str, ...]
+    max_output_tokens: int = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A judge's answer: one of the question's choices, and why."""
+
+    choice: str
+    explanation: str
+    usage: Usage
+
+
+class Judge(Protocol):
+    """A model that answers closed questions."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def ask(self, question: JudgeQuestion) -> Verdict | Failed | Skipped:
+        """The verdict; `Failed` with its kind; `Skipped(over_budget)` when the money is used up."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """A model that turns texts into vectors of unit length."""
+
+    @property
+    def model(self) -> str: ...
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """A float32 array of shape (len(texts), dimensions), each row of length 1."""
+        ...
+
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""Relevance judgements: query text or query id -> document id -> grade, 0 for not relevant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatorTools:
+    """What evaluators may use besides the traces; None where it is not configured, with why."""
+
+    judge: Judge | None = None
+    judge_missing: str = "no judge is configured"
+    embedder: Callable[[str], Embedder] | None = None
+    qrels: Qrels | None = None
+
+
+class EvaluatorFactory(Protocol):
+    """Makes an evaluator from the plan: the part of its name after `@`, its options, the tools.
+
+    Raises ConfigurationError for a parameter or an option it does not accept.
+    """
+
+    def __call__(
+        self, parameter: str | None, options: Mapping[str, Any], tools: EvaluatorTools
+    ) -> Evaluator: ...
+
+
+class SourceFactory(Protocol):
+    """Makes a source from the plan's options. Raises ConfigurationError for a wrong one."""
+
+    def __call__(self, name: str, options: Mapping[str, Any]) -> TraceSource: ...
+
+
+class AlertRule(Protocol):
+    """Decides whether a series is bad in a segment; a pure function of stored samples.
+
+    `name` tells one configured rule from another; `history` is how far back it looks.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def history(self) -> timedelta: ...
+
+    def check(
+        self,
+        current: Sequence[ScoreSample],
+        baseline: Sequence[ScoreSample],
+        direction: Direction,
+        now: datetime,
+    ) -> Finding:
+        """What it finds at `now`. `current` has one sample for each hour of `history`, oldest
+        first, hours without scores included; `baseline` is empty for rules that need none.
+        """
+        ...
+
+
+class RuleFactory(Protocol):
+    """Makes a rule from the plan's options. Raises ConfigurationError for a wrong one."""
+
+    def __call__(self, name: str, options: Mapping[str, Any]) -> AlertRule: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMessage:
+    """What a notifier says: a title of one line and a body of a few."""
+
+    title: str
+    body: str
+    alert_id: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Notifier(Protocol):
+    """Tells people about an alert."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def notify(self, message: AlertMessage) -> None:
+        """Raises RetryableError when another try may succeed."""
+        ...
