@@ -1,0 +1,163 @@
+"""Runs evaluators over traces: whatever one of them does, each trace ends in one outcome."""
+
+import asyncio
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from tailwatch.errors import RetryableError
+from tailwatch.evaluation import Evaluation, Series
+from tailwatch.outcome import Failed, FailureKind, Outcome, Score, Skipped
+from tailwatch.protocols import Evaluator
+from tailwatch.trace import Trace
+from tailwatch.window import Window
+
+MAX_MESSAGE_CHARS: Final = 200
+"""How much of an exception's message is kept: it may quote the trace's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """The traces one evaluator was given, each with the chance that the sample took it."""
+
+    evaluator: Evaluator
+    traces: Sequence[Trace]
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What the evaluations of one run share. `timeout_s` is the time one batch may take."""
+
+    window: Window
+    run_id: str
+    clock: Callable[[], datetime]
+    timeout_s: float
+
+
+async def run_evaluators(
+    assignments: Sequence[Assignment],
+    context: RunContext,
+    on_batch: Callable[[Sequence[Evaluation]], None] | None = None,
+) -> list[Evaluation]:
+    """One evaluation for each trace of each assignment, in order.
+
+    Evaluators run side by side, each a batch after the other; `on_batch` is called with every
+    finished batch, for progress and early recording. An evaluator's fault never raises: it becomes
+    `Failed`. What `on_batch` raises, a cancellation and an interrupt pass through and end the run.
+    """
+    tasks = [asyncio.create_task(_assignment(each, context, on_batch)) for each in assignments]
+    try:
+        return [evaluation for done in await asyncio.gather(*tasks) for evaluation in done]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _assignment(
+    assignment: Assignment,
+    context: RunContext,
+    on_batch: Callable[[Sequence[Evaluation]], None] | None,
+) -> list[Evaluation]:
+    evaluator = assignment.evaluator
+    series = Series(evaluator=evaluator.name, version=evaluator.version, judge=evaluator.judge)
+    size = max(1, evaluator.batch_size)
+    finished: list[Evaluation] = []
+    for start in range(0, len(assignment.traces), size):
+        traces = assignment.traces[start : start + size]
+        outcomes = await _outcomes(evaluator, traces, context.timeout_s)
+        now = context.clock()
+        batch = [
+            Evaluation(
+                source=trace.source,
+                trace_id=trace.trace_id,
+                series=series,
+                outcome=outcome,
+                window=context.window,
+                inclusion_probability=assignment.probabilities[trace.trace_id],
+                run_id=context.run_id,
+                evaluated_at=now,
+            )
+            for trace, outcome in zip(traces, outcomes, strict=True)
+        ]
+        finished += batch
+        if on_batch is not None:
+            on_batch(batch)
+    return finished
+
+
+async def _outcomes(
+    evaluator: Evaluator, traces: Sequence[Trace], timeout_s: float
+) -> Sequence[Outcome]:
+    """One outcome for each trace. After a fault each trace runs alone, so that one culprit does
+    not take its neighbours along; all of them together get `timeout_s` once more.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    outcomes = await _attempt(evaluator, traces, deadline)
+    if not isinstance(outcomes, Failed):
+        return outcomes
+    if len(traces) == 1 or outcomes.error_type == FailureKind.TIMEOUT:
+        return [outcomes] * len(traces)
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    alone: list[Outcome] = []
+    for trace in traces:
+        outcome = await _attempt(evaluator, [trace], deadline)
+        alone += [outcome] if isinstance(outcome, Failed) else outcome
+    return alone
+
+
+async def _attempt(
+    evaluator: Evaluator, traces: Sequence[Trace], deadline: float
+) -> Sequence[Outcome] | Failed:
+    """The evaluator's outcomes, checked; or one failure in place of all of them."""
+    timer = asyncio.timeout_at(deadline)
+    try:
+        async with timer:
+            outcomes = list(await evaluator.evaluate(traces))
+        if len(outcomes) != len(traces):
+            return _bad(f"returned {len(outcomes)} outcomes for {len(traces)} traces")
+        return [_checked(evaluator, outcome) for outcome in outcomes]
+    except Exception as error:  # noqa: BLE001 - the one place where a plug-in's fault is contained
+        if timer.expired() and isinstance(error, TimeoutError):
+            return Failed(
+                error_type=FailureKind.TIMEOUT,
+                message="the batch did not finish in time",
+                retryable=True,
+            )
+        return Failed(
+            error_type=type(error).__name__,
+            message=_message(error),
+            retryable=isinstance(error, RetryableError | TimeoutError),
+        )
+
+
+def _checked(evaluator: Evaluator, outcome: object) -> Outcome:
+    if isinstance(outcome, Skipped | Failed):
+        return outcome
+    if not isinstance(outcome, Score):
+        return _bad(f"returned a {type(outcome).__name__}, which is no Score, Skipped or Failed")
+    if outcome.value not in evaluator.scale:
+        scale = evaluator.scale
+        return Failed(
+            error_type=FailureKind.OUT_OF_SCALE,
+            message=f"scored {outcome.value:g}; its scale is {scale.low:g} to {scale.high:g}",
+            usage=outcome.usage,
+        )
+    # numpy's numbers would reach the store, where some drivers write them as raw bytes
+    return outcome if type(outcome.value) is float else replace(outcome, value=float(outcome.value))
+
+
+def _bad(what: str) -> Failed:
+    return Failed(error_type=FailureKind.BAD_OUTPUT, message=f"the evaluator {what}")
+
+
+def _message(error: Exception) -> str:
+    """The start of the exception's message on one line, without control characters."""
+    # format_exception_only survives an exception whose own __str__ raises
+    line = "".join(traceback.format_exception_only(error))
+    text = line.partition(": ")[2] or line
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_MESSAGE_CHARS])
+    return " ".join(printable.split())[:MAX_MESSAGE_CHARS]

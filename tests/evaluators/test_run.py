@@ -1,0 +1,252 @@
+"""Whatever an evaluator does, each of its traces ends in exactly one outcome."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from evaluators.run import Assignment, RunContext, run_evaluators
+from tailwatch.alert import Direction
+from tailwatch.errors import RetryableError
+from tailwatch.evaluation import Evaluation
+from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason, Usage
+from tailwatch.protocols import UNIT_SCALE, Scale
+from tailwatch.trace import Trace
+from tailwatch.window import Window
+from tests.builders import START, make_trace
+
+Behaviour = Callable[[Sequence[Trace]], Awaitable[Sequence[Outcome]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripted:
+    """An evaluator that does what the test says."""
+
+    behaviour: Behaviour
+    name: str = "scripted"
+    version: str = "3"
+    judge: str = "model-j"
+    direction: Direction = Direction.HIGHER_IS_BETTER
+    scale: Scale = UNIT_SCALE
+    batch_size: int = 4
+    seen: list[int] = field(default_factory=list)
+
+    async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
+        self.seen.append(len(traces))
+        return await self.behaviour(traces)
+
+
+def traces(n: int) -> list[Trace]:
+    return [make_trace(trace_id=f"t{i}") for i in range(n)]
+
+
+def run(
+    evaluator: Scripted,
+    n: int = 3,
+    timeout_s: float = 60,
+    on_batch: Callable[[Sequence[Evaluation]], None] | None = None,
+) -> list[Evaluation]:
+    context = RunContext(
+        window=Window.hour_of(START), run_id="r1", clock=lambda: START, timeout_s=timeout_s
+    )
+    given = traces(n)
+    assignment = Assignment(
+        evaluator=evaluator,
+        traces=given,
+        probabilities={trace.trace_id: 0.25 for trace in given},
+    )
+    evaluations = asyncio.run(run_evaluators([assignment], context, on_batch))
+    assert [e.trace_id for e in evaluations] == [trace.trace_id for trace in given]
+    return evaluations
+
+
+def outcomes(evaluator: Scripted, n: int = 3, timeout_s: float = 60) -> list[Outcome]:
+    return [evaluation.outcome for evaluation in run(evaluator, n, timeout_s)]
+
+
+def failure(outcome: Outcome) -> Failed:
+    assert isinstance(outcome, Failed)
+    return outcome
+
+
+async def half(traces: Sequence[Trace]) -> Sequence[Outcome]:
+    return [Score(value=0.5) for _ in traces]
+
+
+def returning(value: Any) -> Behaviour:
+    async def behaviour(_: Sequence[Trace]) -> Sequence[Outcome]:
+        return cast("Sequence[Outcome]", value)
+
+    return behaviour
+
+
+def raising(error: BaseException) -> Behaviour:
+    async def behaviour(_: Sequence[Trace]) -> Sequence[Outcome]:
+        raise error
+
+    return behaviour
+
+
+def test_an_evaluation_carries_its_provenance() -> None:
+    (evaluation,) = run(Scripted(behaviour=half), n=1)
+    assert evaluation.source == "test"
+    assert str(evaluation.series) == "scripted v3 model-j"
+    assert evaluation.outcome == Score(value=0.5)
+    assert evaluation.window == Window.hour_of(START)
+    assert evaluation.inclusion_probability == 0.25
+    assert (evaluation.run_id, evaluation.evaluated_at) == ("r1", START)
+
+
+def test_batches_have_the_size_the_evaluator_wants() -> None:
+    evaluator, batches = Scripted(behaviour=half), list[int]()
+    run(evaluator, n=10, on_batch=lambda batch: batches.append(len(batch)))
+    assert evaluator.seen == batches == [4, 4, 2]
+
+
+def test_nothing_to_do_is_done() -> None:
+    evaluator = Scripted(behaviour=half)
+    assert run(evaluator, n=0) == []
+    assert evaluator.seen == []
+
+
+def test_only_the_culprit_of_a_batch_fails() -> None:
+    async def behaviour(batch: Sequence[Trace]) -> Sequence[Outcome]:
+        if any(trace.trace_id == "t1" for trace in batch):
+            raise ValueError("t1 cannot be read")
+        return await half(batch)
+
+    first, second, third = outcomes(Scripted(behaviour=behaviour))
+    assert first == third == Score(value=0.5)
+    assert second == Failed(error_type="ValueError", message="t1 cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [(RetryableError("later"), True), (TimeoutError("later"), True), (KeyError("x"), False)],
+)
+def test_an_exception_becomes_a_failure(error: Exception, retryable: bool) -> None:
+    failed = failure(outcomes(Scripted(behaviour=raising(error)), n=1)[0])
+    assert (failed.error_type, failed.retryable) == (type(error).__name__, retryable)
+
+
+def test_a_batch_that_takes_too_long_fails_as_a_whole_and_is_not_run_again() -> None:
+    async def never(_: Sequence[Trace]) -> Sequence[Outcome]:
+        await asyncio.Event().wait()
+        return []
+
+    evaluator = Scripted(behaviour=never)
+    failed = {failure(outcome) for outcome in outcomes(evaluator, timeout_s=0.02)}
+    assert {(each.error_type, each.retryable) for each in failed} == {("timeout", True)}
+    assert evaluator.seen == [3]
+
+
+@pytest.mark.parametrize("returned", [[], [Score(value=1.0)] * 7, None, 0.5])
+def test_the_wrong_number_of_outcomes_fails(returned: object) -> None:
+    assert all(isinstance(o, Failed) for o in outcomes(Scripted(behaviour=returning(returned))))
+
+
+@pytest.mark.parametrize("returned", [0.5, None, "good", Score])
+def test_a_thing_that_is_no_outcome_fails_alone(returned: object) -> None:
+    first, second = outcomes(Scripted(behaviour=returning([returned, Score(value=1.0)])), n=2)
+    assert "which is no Score, Skipped or Failed" in failure(first).message
+    assert second == Score(value=1.0)
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.01])
+def test_a_score_outside_the_scale_fails_and_keeps_its_cost(value: float) -> None:
+    usage = Usage(cost_usd=0.01)
+    returned = [Score(value=value, usage=usage)]
+    failed = failure(outcomes(Scripted(behaviour=returning(returned)), n=1)[0])
+    assert (failed.error_type, failed.usage) == ("out_of_scale", usage)
+
+
+def test_a_number_of_numpy_becomes_a_plain_one() -> None:
+    value: Any = np.float32(0.5)
+    (outcome,) = outcomes(Scripted(behaviour=returning([Score(value=value)])), n=1)
+    assert isinstance(outcome, Score)
+    assert type(outcome.value) is float
+
+
+def test_skips_and_failures_pass_as_they_are() -> None:
+    said = [Skipped(reason=SkipReason.MISSING_OUTPUT), Failed(error_type="auth", message="no")]
+    assert outcomes(Scripted(behaviour=returning(said)), n=2) == said
+
+
+def test_a_message_is_short_and_harmless() -> None:
+    error = ValueError("\x1b[31mred\u202e\n\ud800" + "secret " * 100)
+    message = failure(outcomes(Scripted(behaviour=raising(error)), n=1)[0]).message
+    assert message.startswith("[31mred secret")
+    assert len(message) <= 200
+    assert message.isprintable()
+
+
+def test_an_exception_that_cannot_be_printed_is_still_a_failure() -> None:
+    class BrokenError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert (
+        failure(outcomes(Scripted(behaviour=raising(BrokenError())), n=1)[0]).error_type
+        == "BrokenError"
+    )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, asyncio.CancelledError])
+def test_an_interrupt_ends_the_run(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        run(Scripted(behaviour=raising(error())))
+
+
+def test_what_the_recorder_raises_ends_the_run_and_stops_the_others() -> None:
+    stopped: list[bool] = []
+
+    async def waits(_: Sequence[Trace]) -> Sequence[Outcome]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(True)
+        return []
+
+    def record(_: Sequence[Evaluation]) -> None:
+        raise RetryableError("the store is away")
+
+    given = traces(1)
+    assignments = [
+        Assignment(evaluator=Scripted(behaviour=b), traces=given, probabilities={"t0": 1.0})
+        for b in (half, waits)
+    ]
+    context = RunContext(
+        window=Window.hour_of(START), run_id="r1", clock=lambda: START, timeout_s=60
+    )
+
+    async def both() -> None:
+        with pytest.raises(RetryableError):
+            await run_evaluators(assignments, context, record)
+        assert stopped == [True]
+
+    asyncio.run(both())
+
+
+def test_evaluators_run_side_by_side() -> None:
+    async def both() -> list[Evaluation]:
+        here, there = asyncio.Event(), asyncio.Event()
+
+        def meets(mine: asyncio.Event, other: asyncio.Event) -> Behaviour:
+            async def behaviour(batch: Sequence[Trace]) -> Sequence[Outcome]:
+                mine.set()
+                await other.wait()
+                return await half(batch)
+
+            return behaviour
+
+        given = traces(1)
+        pair = [Scripted(behaviour=meets(here, there)), Scripted(behaviour=meets(there, here))]
+        return await run_evaluators(
+            [Assignment(evaluator=e, traces=given, probabilities={"t0": 1.0}) for e in pair],
+            RunContext(window=Window.hour_of(START), run_id="r1", clock=lambda: START, timeout_s=5),
+        )
+
+    assert [evaluation.outcome for evaluation in asyncio.run(both())] == [Score(value=0.5)] * 2
