@@ -1,0 +1,146 @@
+"""Traces from files of JSON lines, plain or gzip: tailwatch's own traces and log records.
+
+Both formats, and what is done with lines that are wrong, are described in docs/traces.md.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from sources.faults import printable, sentence
+from sources.file_fetch import fetch_entries
+from sources.file_index import FileIndex, Key
+from tailwatch.errors import ConfigurationError, SourceError
+from tailwatch.protocols import Health, Page
+from tailwatch.trace import FetchError, Trace, TraceRef
+from tailwatch.window import Window
+
+_READ_AT_ONCE = 32
+
+
+def _as_list(value: object) -> object:
+    """One path as a list of one, and paths as text."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return [str(one) if isinstance(one, Path) else one for one in values]
+
+
+class FilesOptions(BaseModel):
+    """`path` is a file, a glob or a list of them; relative ones start at the current directory."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(_as_list),
+        Field(min_length=1),
+    ]
+
+
+def files_source(name: str, options: Mapping[str, Any]) -> "FilesSource":
+    """A source over the files of `options["path"]`. Raises ConfigurationError for wrong options."""
+    try:
+        accepted = FilesOptions.model_validate(dict(options))
+    except ValidationError as error:
+        raise ConfigurationError(f"source `files`, option {sentence(error)}") from error
+    return FilesSource(name, accepted.path)
+
+
+class FilesSource:
+    """The traces in some files. Files are scanned when a listing starts; texts stay on disk."""
+
+    def __init__(self, name: str, patterns: Sequence[str]) -> None:
+        self.name = name
+        self._index = FileIndex(name, patterns)
+        self._scanned = False
+
+    async def check(self) -> Health:
+        """How many files, traces and malformed lines there are, and how new the newest trace is."""
+        try:
+            await self._refresh()
+        except SourceError as error:
+            return Health(ok=False, sentence=str(error))
+        index = self._index
+        files = f"{len(index.files):,} file{'' if len(index.files) == 1 else 's'}"
+        malformed = f"{index.malformed:,} malformed lines"
+        if index.newest is None:
+            return Health(ok=False, sentence=f"{files} without a single trace, {malformed}")
+        newest = f"{index.newest:%Y-%m-%d %H:%M} UTC"
+        texts = "with" if index.has_output else "without"
+        return Health(
+            ok=True,
+            sentence=f"{len(index):,} traces in {files}, the newest of {newest}, "
+            f"{malformed}, {texts} output texts",
+        )
+
+    async def list_traces(
+        self, window: Window, cursor: str | None = None, limit: int = 1000
+    ) -> Page[TraceRef]:
+        """The traces whose root started in the window, by start and id.
+
+        The first page also brings what could not be read and was not told before. Raises
+        SourceError when no file matches or none can be read, and for a cursor of another listing.
+        """
+        if limit < 1:
+            raise SourceError(f"limit is {limit}; a page has at least one trace")
+        low: Key = (window.start, "")
+        if cursor is None:
+            await self._refresh()
+        else:
+            low = max(low, _after(cursor))
+        entries = self._index.between(low, window.end, limit + 1)
+        refs = [entry.ref for entry in entries[:limit]]
+        return Page(
+            items=refs,
+            next_cursor=_cursor(refs[-1]) if len(entries) > limit else None,
+            errors=self._index.untold_errors() if cursor is None else (),
+        )
+
+    async def fetch(self, refs: Sequence[TraceRef]) -> AsyncIterator[Trace | FetchError]:
+        """Each trace in full, or why not, in the order of the files."""
+        if not self._scanned:
+            await self._refresh()
+        entries = []
+        for ref in refs:
+            entry = self._index.entry(ref.trace_id) if ref.source == self.name else None
+            if entry is None:
+                yield FetchError(
+                    source=self.name,
+                    location=ref.trace_id,
+                    message="no file has this trace any more",
+                    trace_id=ref.trace_id,
+                )
+            else:
+                entries.append(entry)
+        items = fetch_entries(self.name, entries)
+        while batch := await asyncio.to_thread(_take, items):
+            for item in batch:
+                yield item
+
+    async def _refresh(self) -> None:
+        await asyncio.to_thread(self._index.refresh)
+        self._scanned = True
+
+
+def _take(items: Iterator[Trace | FetchError]) -> list[Trace | FetchError]:
+    return list(islice(items, _READ_AT_ONCE))
+
+
+def _cursor(ref: TraceRef) -> str:
+    return f"{ref.start_time.isoformat()} {ref.trace_id}"
+
+
+def _after(cursor: str) -> Key:
+    """The first key that can follow the trace of the cursor."""
+    start, _, trace_id = cursor.partition(" ")
+    try:
+        moment = datetime.fromisoformat(start)
+        if moment.tzinfo is None or not trace_id:
+            raise ValueError(cursor)
+    except ValueError:
+        raise SourceError(f"{printable(cursor)!r} is not a cursor of this source") from None
+    return moment, trace_id + "\0"
