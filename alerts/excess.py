@@ -1,0 +1,118 @@
+"""Too many bad outputs: how many more than tolerated, how sure, and since when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts import wording
+from alerts.binomial import at_least
+from tailwatch.alert import FindingStatus
+from tailwatch.window import Window
+
+FURTHER_SHARES = (0.03, 0.06, 0.12, 0.25, 0.5)
+"""How much further bad share the onset is looked for: the small, the middling and the large."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourCount:
+    """`bad` of the `n` outputs of one hour."""
+
+    window: Window
+    bad: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """`bad` of `n` against the `tolerated` share, with the one-sided exact binomial p-value.
+
+    `onset` is the estimated first bad hour; `onset_or_earlier` says that the hours looked at were
+    bad from their very start.
+    """
+
+    bad: int
+    n: int
+    tolerated: float
+    p_value: float
+    onset: datetime
+    onset_or_earlier: bool
+
+    @property
+    def share(self) -> float:
+        """The observed share, from 0 to 1. Raises ZeroDivisionError when `n` is 0."""
+        return self.bad / self.n
+
+    def status(self, alpha: float, least_n: int) -> FindingStatus:
+        """BREACH when the p-value is below `alpha`, else OK; NO_DATA below `least_n` outputs or
+        when not even all of them being bad would be a breach.
+        """
+        could_breach = self.n > 0 and at_least(self.n, self.n, self.tolerated) < alpha
+        if not could_breach or self.n < least_n:
+            return FindingStatus.NO_DATA
+        return FindingStatus.BREACH if self.p_value < alpha else FindingStatus.OK
+
+    @property
+    def since(self) -> str:
+        if self.onset_or_earlier:
+            return f"Since {wording.moment(self.onset)} or earlier."
+        return f"Since about {wording.moment(self.onset)}."
+
+
+def excess(history: Sequence[HourCount], since: datetime, tolerated: float) -> Excess:
+    """How far the hours from `since` on exceed the `tolerated` share, and since when.
+
+    `history`, oldest first, may reach further back than `since`: the onset is looked for in all
+    of it. Raises ValueError when it is empty.
+    """
+    if not history:
+        raise ValueError("no hours to look at; at least one is needed")
+    tested = [hour for hour in history if hour.window.start >= since]
+    bad, n = sum(hour.bad for hour in tested), sum(hour.n for hour in tested)
+    first = onset(
+        np.array([hour.bad for hour in history]),
+        np.array([hour.n for hour in history]),
+        tolerated,
+        further=(*FURTHER_SHARES, _further_share(bad, n, tolerated)),
+    )
+    return Excess(
+        bad=bad,
+        n=n,
+        tolerated=tolerated,
+        p_value=at_least(bad, n, tolerated),
+        onset=history[first].window.start,
+        onset_or_earlier=first == 0,
+    )
+
+
+def onset(
+    bad: NDArray[np.int_],
+    n: NDArray[np.int_],
+    tolerated: float,
+    further: Sequence[float] = FURTHER_SHARES,
+) -> int:
+    """The index of the hour in which the bad share most plausibly rose above `tolerated`.
+
+    The last zero of the CUSUM S_t = max(0, S_(t-1) + L_t) of the binomial log-likelihood ratio
+    L = bad log(a / p) + (n - bad) log((1 - a) / (1 - p)), p = tolerated, a = p + d (1 - p), for
+    the d of `further` whose S is largest at the end (Page, Biometrika 41, 1954). Hours without
+    outputs add nothing: an onset after a gap is the first hour that had outputs again.
+    """
+    p = tolerated
+    a = p + np.array(further, dtype=np.float64) * (1 - p)
+    ratio = np.outer(bad, np.log(a / p)) + np.outer(n - bad, np.log((1 - a) / (1 - p)))
+    level = np.zeros(len(a))
+    start = np.zeros(len(a), dtype=np.int_)
+    for hour, step in enumerate(ratio):
+        if n[hour]:
+            start = np.where(level <= 0, hour, start)
+            level = np.maximum(0.0, level + step)
+    return int(start[int(np.argmax(level))])
+
+
+def _further_share(bad: int, n: int, tolerated: float) -> float:
+    """The observed share as a further share, so that a small but sure excess has its own ratio."""
+    observed = bad / n if n else 0.0
+    return min(0.999, max(0.001, (observed - tolerated) / (1 - tolerated)))

@@ -1,0 +1,65 @@
+"""The scores of an hour in a few numbers, and hours put together."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+
+from alerts.percentiles import quantile_of_sorted
+from tailwatch.alert import Direction, ScoreSample, ScoreSummary
+from tailwatch.window import Window
+
+PROBABILITIES = (0.05, 0.1, 0.5, 0.9, 0.95, 0.99)
+"""The quantiles of every summary."""
+
+
+def summarize(sample: ScoreSample, direction: Direction, *, restated: bool = False) -> ScoreSummary:
+    """How the sample did: n, mean, and the quantiles with their limits; None is "not enough"."""
+    values = np.asarray(sample.values, dtype=np.float64)
+    ordered = np.sort(values)
+    return ScoreSummary(
+        series=sample.series,
+        segment=sample.segment,
+        window=sample.window,
+        direction=direction,
+        n=len(values),
+        skipped=sample.skipped,
+        failed=sample.failed,
+        mean=float(values.mean()) if len(values) else None,
+        quantiles=tuple(quantile_of_sorted(ordered, p) for p in PROBABILITIES),
+        restated=restated,
+    )
+
+
+def pool(samples: Sequence[ScoreSample]) -> ScoreSample:
+    """Hours of one series and segment as one sample, from the first start to the last end.
+
+    An hour is too short for the limits of its P10 to mean much; a day of pooled hours is not.
+    Raises ValueError for no samples, and for samples of different series or segments.
+    """
+    if not samples:
+        raise ValueError("no samples to pool; at least one is needed")
+    first = samples[0]
+    for sample in samples:
+        if (sample.series, sample.segment) != (first.series, first.segment):
+            raise ValueError(
+                f"{sample.series} in {sample.segment} cannot be pooled with "
+                f"{first.series} in {first.segment}"
+            )
+    return ScoreSample(
+        series=first.series,
+        segment=first.segment,
+        window=Window(
+            min(sample.window.start for sample in samples),
+            max(sample.window.end for sample in samples),
+        ),
+        values=[value for sample in samples for value in sample.values],
+        skipped=sum(sample.skipped for sample in samples),
+        failed=sum(sample.failed for sample in samples),
+    )
+
+
+def recent(samples: Sequence[ScoreSample], length: timedelta) -> Sequence[ScoreSample]:
+    """The samples that start within the last `length` before the end of the last one."""
+    since = samples[-1].window.end - length
+    return [sample for sample in samples if sample.window.start >= since]

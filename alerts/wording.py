@@ -1,0 +1,57 @@
+"""Numbers, shares, times and names the way the sentences of alerts write them."""
+
+from datetime import datetime, timedelta
+
+from tailwatch.alert import Quantile, Segment
+from tailwatch.evaluation import Series
+from tailwatch.printable import printable
+
+_NAME_CHARS = 80
+_SMALLEST_P = 1e-300
+
+
+def subject(series: Series, segment: Segment) -> str:
+    """What a sentence is about, such as `faithfulness in feature=search`, safe to show."""
+    return f"{printable(series.evaluator, _NAME_CHARS)} in {printable(str(segment), _NAME_CHARS)}"
+
+
+def number(value: float) -> str:
+    """Three significant digits below 1,000 and whole numbers above."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def p_value(p: float) -> str:
+    return f"p = {p:.1g}" if p >= _SMALLEST_P else f"p < {_SMALLEST_P:.0e}"
+
+
+def moment(time: datetime) -> str:
+    """Such as `Tue 10 Nov 14:00 UTC`."""
+    return f"{time:%a} {time.day} {time:%b %H:%M} UTC"
+
+
+def length(span: timedelta) -> str:
+    """A length of time in the largest unit that fits it: `40 min`, `24 h` or `3 d`."""
+    hours = span / timedelta(hours=1)
+    if hours < 1:
+        return f"{round(span / timedelta(minutes=1))} min"
+    return f"{round(hours)} h" if hours < 72 else f"{hours / 24:.2g} d"
+
+
+def quantile(q: Quantile) -> str:
+    """Such as `P10 is 0.31 (95 % interval 0.27 to 0.36)`, or that there is not enough data."""
+    name = f"P{100 * q.probability:g}"
+    if q.value is None:
+        return f"{name} needs more data"
+    if q.low is not None and q.high is not None:
+        limits = f"95 % interval {number(q.low)} to {number(q.high)}"
+    elif q.high is not None:
+        limits = f"95 % upper limit {number(q.high)}, too few for a lower one"
+    elif q.low is not None:
+        limits = f"95 % lower limit {number(q.low)}, too few for an upper one"
+    else:
+        limits = "too few for limits"
+    return f"{name} is {number(q.value)} ({limits})"
