@@ -72,7 +72,7 @@ class FailureRate:
         what = wording.subject(tested.series, tested.segment)
         time = f"in the last {wording.length(self.hours)}"
         if status is FindingStatus.NO_DATA:
-            return f"{what}: {found.n} outputs were tried {time}, too few for a failure rate."
+            return f"{what}: too few attempts to score {time} for a failure rate: {found.n}."
         counted = (
             f"{what}: {found.bad} of {found.n} attempts to score ({wording.percent(found.share)}) "
             f"failed {time}; at most {wording.percent(self.share)} are tolerated"

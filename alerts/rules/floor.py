@@ -96,7 +96,7 @@ class Floor:
         line, time = wording.number(self.line), f"in the last {wording.length(self.hours)}"
         if status is FindingStatus.NO_DATA:
             return (
-                f"{what}: {found.n} outputs were scored {time}, too few to compare with {line} "
+                f"{what}: too few scored outputs {time} to compare with {line}: {found.n} "
                 f"({tested.skipped} skipped, {tested.failed} failed)."
             )
         counted = (

@@ -101,12 +101,14 @@ def _sentence(status: FindingStatus, last: ScoreSample, silent: ScoreSample, usu
     what = wording.subject(last.series, last.segment)
     time = wording.length(last.window.end - last.window.start)
     if status is FindingStatus.OK:
-        return f"{what}: {len(last.values)} outputs were scored in the last {time}."
+        return f"{what}: scored outputs in the last {time}: {len(last.values)}."
+    if not _tried(last):
+        return f"{what}: no output was sampled in the last {time}."
     if status is FindingStatus.NO_DATA:
-        why = "had no score before either" if _tried(last) and not usual else "is too little to say"
         return (
-            f"{what}: no score in the last {time}; {_tried(last)} sampled outputs "
-            f"({last.skipped} skipped, {last.failed} failed), which {why}."
+            f"{what}: no score in the last {time} for {_tried(last)} sampled outputs "
+            f"({last.skipped} skipped, {last.failed} failed), "
+            f"{'too few to be sure that it stopped' if usual else 'and none before'}."
         )
     silence = wording.length(silent.window.end - silent.window.start)
     return (

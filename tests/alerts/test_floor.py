@@ -111,8 +111,8 @@ def test_the_sentence_says_what_how_sure_and_since_when() -> None:
 
 def test_too_little_says_what_became_of_the_rest() -> None:
     assert check([hour(0, [1.0], skipped=4, failed=5, segment=SEARCH)]).sentence == (
-        "lexical_support in feature=search: 1 outputs were scored in the last 24 h, "
-        "too few to compare with 0.45 (4 skipped, 5 failed)."
+        "lexical_support in feature=search: too few scored outputs in the last 24 h to compare "
+        "with 0.45: 1 (4 skipped, 5 failed)."
     )
 
 

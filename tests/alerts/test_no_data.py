@@ -58,6 +58,6 @@ def test_the_sentence_counts_the_whole_silence() -> None:
 
 def test_a_series_that_never_scored_says_so() -> None:
     assert check(*[SKIPPING] * 3).sentence == (
-        "lexical_support in all traffic: no score in the last 3 h; 90 sampled outputs "
-        "(90 skipped, 0 failed), which had no score before either."
+        "lexical_support in all traffic: no score in the last 3 h for 90 sampled outputs "
+        "(90 skipped, 0 failed), and none before."
     )

@@ -1,0 +1,70 @@
+"""An alert as plain text for a terminal or a message: no colours, nothing that steers a display."""
+
+import textwrap
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerts import wording
+from tailwatch.alert import Alert, AlertEvent, AlertState
+from tailwatch.printable import printable
+
+_WIDTH = 96
+_LABEL = 16
+_SENTENCE_CHARS = 2000
+_NAME_CHARS = 80
+
+
+def one_line(alert: Alert, now: datetime) -> str:
+    """State, id, age and sentence, for a list: one line, however long the sentence is."""
+    age = wording.length(now - alert.opened_at)
+    return f"{alert.state:<12}  {alert.alert_id}  {age:>6}  {_safe(alert.sentence)}"
+
+
+def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
+    """What happened, since when, and who did what about it, in a few lines of plain text."""
+    rows = [
+        ("rule", printable(alert.rule, _NAME_CHARS)),
+        ("series", printable(str(alert.series), _NAME_CHARS)),
+        ("segment", printable(str(alert.segment), _NAME_CHARS)),
+        ("began about", _when(alert.onset, now)),
+        ("opened", _when(alert.opened_at, now)),
+        ("last checked", _when(alert.updated_at, now)),
+    ]
+    if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
+        rows.append(("resolved", _when(alert.resolved_at, now)))
+    elif alert.quiet_checks:
+        rows.append(("quiet", f"for {alert.quiet_checks} checks in a row"))
+    if alert.muted_until is not None:
+        rows.append(("muted until", wording.moment(alert.muted_until)))
+    return "\n".join(
+        [
+            f"{alert.state.upper()}  {alert.alert_id}",
+            *_wrapped(_safe(alert.sentence), ""),
+            "",
+            *(f"  {label:<{_LABEL}}{value}" for label, value in rows),
+            *(["", "  history", *_history(events)] if events else []),
+        ]
+    )
+
+
+def _history(events: Sequence[AlertEvent]) -> list[str]:
+    lines = []
+    for event in events:
+        who = printable(event.who, _NAME_CHARS)
+        text = f"{wording.moment(event.at)}  {event.after} by {who}: {_safe(event.why)}"
+        lines.extend(_wrapped(text, "    "))
+    return lines
+
+
+def _when(time: datetime, now: datetime) -> str:
+    return f"{wording.moment(time)}, {wording.length(now - time)} ago"
+
+
+def _safe(text: str) -> str:
+    return printable(text, _SENTENCE_CHARS)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent and indent + "  "
+    )
