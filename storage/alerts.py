@@ -1,0 +1,98 @@
+"""Alerts with their history, and when the rules last looked."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from storage.alert_rows import alert_of, alert_row, event_of, event_row
+from storage.connected import Connected
+from storage.tables import ALERT_CHECKS, ALERT_EVENTS, ALERTS
+from storage.upsert import upsert
+from tailwatch.alert import Alert, AlertEvent, AlertState
+from tailwatch.errors import ConfigurationError
+
+_UNRESOLVED = tuple(state for state in AlertState if state is not AlertState.RESOLVED)
+
+
+class AlertRecords(Connected):
+    def record_alert(self, source: str, alert: Alert, events: Sequence[AlertEvent] = ()) -> None:
+        """Write an alert as it is now, and the changes that led there, in one transaction."""
+        rows = [event_row(source, event, place) for place, event in enumerate(events)]
+        with self.database.write() as connection:
+            upsert(connection, ALERTS, [alert_row(source, alert)])
+            upsert(connection, ALERT_EVENTS, rows)
+
+    def unresolved_alerts(self, source: str | None = None) -> list[Alert]:
+        """The alerts that are open, acknowledged or muted, newest first."""
+        return self.alerts(_UNRESOLVED, limit=None, source=source)
+
+    def alerts(
+        self,
+        states: Collection[AlertState] | None = None,
+        limit: int | None = 100,
+        source: str | None = None,
+    ) -> list[Alert]:
+        """The alerts in one of the states (None: in any), newest first."""
+        columns = ALERTS.c
+        query = (
+            select(ALERTS).order_by(columns.opened_at.desc(), columns.alert_id, columns.source)
+        ).limit(limit)
+        if states is not None:
+            query = query.where(columns.state.in_([state.value for state in states]))
+        if source is not None:
+            query = query.where(columns.source == source)
+        with self.database.read() as connection:
+            return [alert_of(row) for row in connection.execute(query).mappings()]
+
+    def alert(self, prefix: str, source: str | None = None) -> Alert | None:
+        """The alert whose id begins so; None when there is none.
+
+        Raises ConfigurationError when several do.
+        """
+        columns = ALERTS.c
+        query = (
+            select(ALERTS)
+            .where(columns.alert_id.startswith(prefix.lower(), autoescape=True))
+            .order_by(columns.alert_id)
+            .limit(2)
+        )
+        if source is not None:
+            query = query.where(columns.source == source)
+        with self.database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        if len(rows) > 1:
+            raise ConfigurationError(
+                f"several alerts begin with {prefix!r}, {rows[0]['alert_id']} and "
+                f"{rows[1]['alert_id']} among them; give more digits"
+            )
+        return alert_of(rows[0]) if rows else None
+
+    def alert_events(self, alert_id: str, source: str | None = None) -> list[AlertEvent]:
+        """The changes of one alert, oldest first."""
+        columns = ALERT_EVENTS.c
+        query = (
+            select(ALERT_EVENTS)
+            .where(columns.alert_id == alert_id)
+            .order_by(columns.at, columns.position)
+        )
+        if source is not None:
+            query = query.where(columns.source == source)
+        with self.database.read() as connection:
+            return [event_of(row) for row in connection.execute(query).mappings()]
+
+    def record_check(self, source: str, at: datetime) -> None:
+        """Note that the rules looked at the source; a time before the last changes nothing."""
+        with self.database.write() as connection:
+            upsert(
+                connection,
+                ALERT_CHECKS,
+                [{"source": source, "checked_at": at}],
+                where=lambda new: new.checked_at > ALERT_CHECKS.c.checked_at,
+            )
+
+    def last_check(self, source: str) -> datetime | None:
+        """When the rules last looked at the source."""
+        query = select(ALERT_CHECKS.c.checked_at).where(ALERT_CHECKS.c.source == source)
+        with self.database.read() as connection:
+            return connection.execute(query).scalar()

@@ -1,0 +1,156 @@
+"""Evaluations: written in bulk by their id, re-weighted when an hour's sample changes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+
+from storage.connected import Connected
+from storage.keep import EXCERPT_CHARS
+from storage.queries import in_hours, of_series, refuse_other_fields
+from storage.records import RecordedOutcome, ScoredTrace
+from storage.rows import evaluation_of, evaluation_row, series_of
+from storage.tables import EVALUATIONS, TRACES
+from storage.text import key_text
+from storage.upsert import upsert
+from tailwatch.alert import Direction, Segment
+from tailwatch.evaluation import Evaluation, Series
+from tailwatch.trace import SEGMENT_FIELDS
+from tailwatch.window import Window
+
+TRACE_OF_EVALUATION = (EVALUATIONS.c.source == TRACES.c.source) & (
+    EVALUATIONS.c.trace_id == TRACES.c.trace_id
+)
+
+_SET_PROBABILITY = (
+    update(EVALUATIONS)
+    .where(EVALUATIONS.c.evaluation_id == bindparam("of_evaluation"))
+    .values(inclusion_probability=bindparam("probability"))
+)
+
+
+class EvaluationRecords(Connected):
+    def record(self, evaluations: Sequence[Evaluation]) -> None:
+        """Write the evaluations, each over an earlier or equally old one of the same id.
+
+        One that is older than what is recorded changes nothing, so a slow worker does no harm.
+        """
+        rows = [evaluation_row(evaluation, self.keep_text) for evaluation in evaluations]
+        with self.database.write() as connection:
+            upsert(
+                connection,
+                EVALUATIONS,
+                rows,
+                where=lambda new: new.evaluated_at >= EVALUATIONS.c.evaluated_at,
+            )
+
+    def evaluations(self, source: str, trace_id: str) -> list[Evaluation]:
+        """Everything that evaluators said about one trace, by series."""
+        columns = EVALUATIONS.c
+        query = (
+            select(EVALUATIONS)
+            .where(columns.source == source, columns.trace_id == key_text(trace_id))
+            .order_by(columns.evaluator, columns.version, columns.judge, columns.evaluation_id)
+        )
+        with self.database.read() as connection:
+            return [evaluation_of(row) for row in connection.execute(query).mappings()]
+
+    def recorded(self, source: str, series: Series, window: Window) -> dict[str, RecordedOutcome]:
+        """By trace id, what the series has for the traces (not the spans) of the window's hours."""
+        columns = EVALUATIONS.c
+        query = select(
+            columns.trace_id, columns.trace_id_full, columns.kind, columns.reason, columns.retryable
+        ).where(
+            in_hours(EVALUATIONS, source, window),
+            of_series(EVALUATIONS, series),
+            columns.span_id.is_(None),
+        )
+        with self.database.read() as connection:
+            return {
+                full or key: RecordedOutcome(kind=kind, reason=reason, retryable=retryable)
+                for key, full, kind, reason, retryable in connection.execute(query)
+            }
+
+    def set_sample(
+        self, source: str, series: Series, window: Window, probabilities: Mapping[str, float]
+    ) -> None:
+        """Make these traces the sample of the window's hours, each with its inclusion probability.
+
+        Evaluations of other traces stay, but count no more until a later sample takes them in.
+        """
+        by_key = {key_text(trace_id): share for trace_id, share in probabilities.items()}
+        columns = EVALUATIONS.c
+        query = select(
+            columns.evaluation_id, columns.trace_id, columns.inclusion_probability
+        ).where(in_hours(EVALUATIONS, source, window), of_series(EVALUATIONS, series))
+        with self.database.write() as connection:
+            changes = [
+                {"of_evaluation": evaluation_id, "probability": by_key.get(key)}
+                for evaluation_id, key, share in connection.execute(query)
+                if by_key.get(key) != share
+            ]
+            if changes:
+                changes.sort(key=lambda change: change["of_evaluation"])
+                connection.execute(_SET_PROBABILITY, changes)
+
+    def series_in(self, source: str, window: Window) -> list[Series]:
+        """The series that have evaluations in the window's hours, in order."""
+        columns = EVALUATIONS.c
+        query = (
+            select(columns.evaluator, columns.version, columns.judge)
+            .where(in_hours(EVALUATIONS, source, window))
+            .distinct()
+        )
+        with self.database.read() as connection:
+            return sorted(series_of(row) for row in connection.execute(query).mappings())
+
+    def worst(
+        self,
+        source: str,
+        series: Series,
+        segment: Segment,
+        window: Window,
+        direction: Direction,
+        limit: int = 10,
+    ) -> list[ScoredTrace]:
+        """The sampled traces with the worst scores, worst first.
+
+        Raises ValueError for a segment that is not a trace field.
+        """
+        scores, traces = EVALUATIONS.c, TRACES.c
+        higher_is_better = direction is Direction.HIGHER_IS_BETTER
+        query = (
+            select(
+                func.coalesce(scores.trace_id_full, scores.trace_id).label("trace_id"),
+                scores.value,
+                scores.label,
+                scores.explanation,
+                traces.start_time,
+                traces.url,
+                func.substr(traces.input, 1, EXCERPT_CHARS).label("input_excerpt"),
+                func.substr(traces.output, 1, EXCERPT_CHARS).label("output_excerpt"),
+                *(traces[name].label(f"segment_{name}") for name in SEGMENT_FIELDS),
+            )
+            .select_from(EVALUATIONS)
+            .outerjoin(TRACES, TRACE_OF_EVALUATION)
+            .where(
+                in_hours(EVALUATIONS, source, window),
+                of_series(EVALUATIONS, series),
+                scores.kind == "score",
+                scores.inclusion_probability.is_not(None),
+            )
+            .order_by(
+                scores.value if higher_is_better else scores.value.desc(), scores.evaluation_id
+            )
+            .limit(limit)
+        )
+        if segment.field:
+            refuse_other_fields((segment.field,))
+            query = query.where(traces[segment.field] == segment.value)
+        with self.database.read() as connection:
+            return [_scored_trace(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _scored_trace(row: dict[str, Any]) -> ScoredTrace:
+    segments = {name: row.pop(f"segment_{name}") for name in SEGMENT_FIELDS}
+    return ScoredTrace(segments=segments, **row)

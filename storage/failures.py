@@ -1,0 +1,71 @@
+"""The databases' errors as ours: one sentence each, no password, no trace text."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from tailwatch.errors import StoreError, StoreSchemaError, StoreUnavailableError
+
+_MISSING_TABLE = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
+_FOR_GOOD = ("readonly database", "not a database", "malformed", "ReadOnlySqlTransaction")
+
+
+@contextmanager
+def store_errors(url: URL) -> Iterator[None]:
+    """What SQLAlchemy and the drivers raise inside becomes a StoreError.
+
+    Raises StoreUnavailableError for a database that is locked, full, stopped or out of reach,
+    StoreSchemaError where a table is missing, StoreError for anything else.
+    """
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError(
+            f"the results store {shown(url)} had no free connection in time"
+        ) from error
+    except DBAPIError as error:
+        raise _store_error(url, error) from error
+    except SQLAlchemyError as error:
+        raise StoreError(
+            f"the results store {shown(url)} failed: {type(error).__name__}"
+        ) from error
+
+
+def shown(url: URL) -> str:
+    """The store's address as a person may see it: without its password and its options."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _store_error(url: URL, error: DBAPIError) -> StoreError:
+    cause = _sentence(url, error)
+    name = type(error.orig).__name__
+    if isinstance(error, OperationalError | ProgrammingError) and _says(
+        cause, name, _MISSING_TABLE
+    ):
+        return StoreSchemaError(
+            f"the results store {shown(url)} lacks a table or column; run `tailwatch db upgrade`"
+        )
+    refused = _says(cause, name, _FOR_GOOD)
+    if isinstance(error, OperationalError | InterfaceError) and not refused:
+        return StoreUnavailableError(f"the results store {shown(url)} did not answer: {cause}")
+    return StoreError(f"the results store {shown(url)} refused: {cause}")
+
+
+def _says(cause: str, name: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in cause or sign == name for sign in signs)
+
+
+def _sentence(url: URL, error: DBAPIError) -> str:
+    """The driver's own first line; a PostgreSQL DETAIL line below it may quote a row."""
+    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    password = str(url.password) if url.password is not None else ""
+    return lines[0].replace(password, "***") if password else lines[0]

@@ -1,0 +1,96 @@
+"""Values that only the store speaks of: its ledgers, and traces and scores as it kept them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from tailwatch.plan import KeepText
+from tailwatch.trace import RetrievedDocument, TraceRef
+from tailwatch.window import Window
+
+RunKind = Literal["hourly", "backfill", "alerts"]
+RunStatus = Literal["running", "done", "failed"]
+WindowStatus = Literal["done", "failed"]
+OutcomeKind = Literal["score", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run of a flow. `counts` is what it did, such as traces listed; `cost_usd` what it paid.
+
+    A run that is "running" long after its start was killed.
+    """
+
+    run_id: str
+    kind: RunKind
+    started_at: datetime
+    detail: str | None = None
+    status: RunStatus = "running"
+    ended_at: datetime | None = None
+    error: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRecord:
+    """The account of one evaluated hour.
+
+    The store counts `attempts` (the runs that finished it) and `restated` (those that changed the
+    counts of an hour that was done); what is handed in for these two is not looked at.
+    """
+
+    source: str
+    window: Window
+    status: WindowStatus
+    listed: int
+    scored: int
+    failed: int
+    late: int
+    run_id: str
+    evaluated_at: datetime
+    attempts: int = 1
+    restated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedOutcome:
+    """What is recorded for a trace; `reason` is the skip reason or the type of the failure."""
+
+    kind: OutcomeKind
+    reason: str | None = None
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrace:
+    """A trace as the store kept it. `text_kept` is None until the trace was fetched."""
+
+    ref: TraceRef
+    first_seen_at: datetime
+    window: Window
+    text_kept: KeepText | None
+    input: str | None
+    output: str | None
+    reference: str | None
+    documents: tuple[RetrievedDocument, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredTrace:
+    """One score with enough of its trace to judge it by; excerpts are at most 500 characters.
+
+    The trace's own columns are None where it was never listed. `segments` has every field that
+    results can be cut by.
+    """
+
+    trace_id: str
+    value: float
+    label: str | None
+    explanation: str | None
+    start_time: datetime | None
+    url: str | None
+    segments: Mapping[str, str | None]
+    input_excerpt: str | None
+    output_excerpt: str | None

@@ -1,0 +1,88 @@
+"""The results store: the one door to it for everyone outside this room."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import func, select
+
+from storage import schema
+from storage.alerts import AlertRecords
+from storage.database import Database, store_url
+from storage.evaluations import EvaluationRecords
+from storage.ledger import WindowLedger
+from storage.runs import RunRecords
+from storage.samples import ScoreSamples
+from storage.summaries import SummaryRecords
+from storage.tables import Row
+from storage.traces import TraceRecords
+from tailwatch.errors import StoreError
+from tailwatch.plan import KeepText
+
+
+class Store(
+    TraceRecords,
+    EvaluationRecords,
+    ScoreSamples,
+    SummaryRecords,
+    AlertRecords,
+    WindowLedger,
+    RunRecords,
+):
+    """Everything that tailwatch remembers. May be used by several threads and processes at once.
+
+    Each call is one transaction, and each write is keyed: repeating it changes nothing. Times are
+    aware UTC, and windows are whole clock hours. Any call may raise StoreUnavailableError (locked,
+    full or out of reach: worth another try) or StoreSchemaError (`upgrade` was not called).
+    """
+
+    def upgrade(self) -> None:
+        """Bring the schema to this program's version, from any version before it, or from none.
+
+        Raises StoreSchemaError when a newer tailwatch has written the store.
+        """
+        schema.upgrade(self.database)
+
+    def check_schema(self) -> None:
+        """Raises StoreSchemaError, saying what to do, when the schema is older or newer."""
+        schema.check_schema(self.database)
+
+    def stats(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with self.database.read() as connection:
+            return {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in Row.metadata.sorted_tables
+            }
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_store(url: str, keep_text: KeepText = KeepText.FULL) -> Store:
+    """The store at a URL: `sqlite:///path` or `postgresql://user@host/database`.
+
+    The folder of a SQLite file is made; tables are not (see `Store.upgrade`). Raises
+    ConfigurationError for another kind of URL and StoreError when the folder cannot be made.
+    """
+    address = store_url(url)
+    if address.drivername == "sqlite" and address.database:
+        folder = Path(address.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the store's folder {folder}: {error.strerror}"
+            ) from error
+    return Store(Database(address), keep_text)

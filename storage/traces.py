@@ -1,0 +1,87 @@
+"""The traces that were listed, their texts once fetched, and what could not be read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+
+from storage.connected import Connected
+from storage.queries import in_hours
+from storage.records import StoredTrace
+from storage.rows import fetch_error_row, ref_row, stored_trace, texts_row
+from storage.tables import FETCH_ERRORS, TRACES
+from storage.text import key_text
+from storage.upsert import upsert
+from tailwatch.trace import FetchError, Trace, TraceRef
+from tailwatch.window import Window
+
+_SET_TEXTS = (
+    update(TRACES)
+    .where(TRACES.c.source == bindparam("of_source"), TRACES.c.trace_id == bindparam("of_trace"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("text_kept", "input", "output", "reference", "documents")
+        }
+    )
+)
+
+
+class TraceRecords(Connected):
+    def record_listing(self, refs: Sequence[TraceRef], seen_at: datetime) -> None:
+        """Record what a source listed; a trace listed before keeps when it was first seen."""
+        rows = [ref_row(ref) | {"first_seen_at": seen_at} for ref in refs]
+        with self.database.write() as connection:
+            upsert(connection, TRACES, rows, keep={"first_seen_at"})
+
+    def record_texts(self, traces: Sequence[Trace]) -> None:
+        """Add the texts of listed traces, as far as they may be kept; other traces are left out.
+
+        Under `none` the texts that an earlier setting kept for these traces are removed.
+        """
+        rows = sorted(
+            (
+                {"of_source": trace.source, "of_trace": key_text(trace.trace_id)}
+                | texts_row(trace, self.keep_text)
+                for trace in traces
+            ),
+            key=lambda row: (row["of_source"], row["of_trace"]),
+        )
+        if rows:
+            with self.database.write() as connection:
+                connection.execute(_SET_TEXTS, rows)
+
+    def known_trace_ids(self, source: str, window: Window) -> set[str]:
+        """The traces that were listed in the window's hours so far."""
+        query = select(TRACES.c.trace_id, TRACES.c.trace_id_full).where(
+            in_hours(TRACES, source, window)
+        )
+        with self.database.read() as connection:
+            return {full or key for key, full in connection.execute(query)}
+
+    def trace(self, source: str, trace_id: str) -> StoredTrace | None:
+        """Everything that is kept of one trace; None when it was never listed."""
+        query = select(TRACES).where(
+            TRACES.c.source == source, TRACES.c.trace_id == key_text(trace_id)
+        )
+        with self.database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else stored_trace(row)
+
+    def record_fetch_errors(self, errors: Sequence[FetchError], run_id: str, at: datetime) -> None:
+        """Record what could not be read; a place that failed before is written over."""
+        rows = [fetch_error_row(e, self.keep_text) | {"run_id": run_id, "at": at} for e in errors]
+        with self.database.write() as connection:
+            upsert(connection, FETCH_ERRORS, rows)
+
+    def fetch_errors(self, source: str, limit: int = 100) -> list[FetchError]:
+        """What could not be read, newest first."""
+        columns = FETCH_ERRORS.c
+        query = (
+            select(columns.source, columns.location, columns.message, columns.trace_id)
+            .where(columns.source == source)
+            .order_by(columns.at.desc(), columns.error_id)
+            .limit(limit)
+        )
+        with self.database.read() as connection:
+            return [FetchError(**row) for row in connection.execute(query).mappings()]

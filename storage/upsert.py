@@ -1,0 +1,55 @@
+"""Writing many rows at once, the same way on both databases."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+Row = Mapping[str, Any]
+Proposed = Any
+"""The row that was to be inserted, in an ON CONFLICT clause: `proposed.column`."""
+
+_BATCH = 5_000
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Iterable[Row],
+    *,
+    keep: Collection[str] = (),
+    counted: Callable[[Proposed], Mapping[str, ColumnElement[Any]]] | None = None,
+    where: Callable[[Proposed], ColumnElement[bool]] | None = None,
+) -> None:
+    """Insert the rows, or update those whose primary key is there already.
+
+    The columns in `keep` stay as they were first written, those of `counted` get its expressions,
+    and a row for which `where` is false stays as it is. All rows have the same columns. They are
+    written in the order of their keys, so that two writers of the same rows wait for each other
+    and never lock each other out; of two rows with one key the later wins.
+    """
+    keys = [column.name for column in table.primary_key.columns]
+    ordered = sorted(rows, key=itemgetter(*keys))
+    if not ordered:
+        return
+    insert = (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(
+        table
+    )
+    proposed = insert.excluded
+    changes: dict[str, Any] = {
+        name: proposed[name] for name in ordered[0] if name not in keys and name not in keep
+    }
+    if counted is not None:
+        changes |= counted(proposed)
+    statement = (
+        insert.on_conflict_do_update(
+            index_elements=keys, set_=changes, where=where(proposed) if where else None
+        )
+        if changes
+        else insert.on_conflict_do_nothing(index_elements=keys)
+    )
+    for start in range(0, len(ordered), _BATCH):
+        connection.execute(statement, ordered[start : start + _BATCH])
