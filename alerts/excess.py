@@ -27,61 +27,68 @@ class HourCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """`bad` of `n` against the `tolerated` share, with the one-sided exact binomial p-value.
+    """`bad` of `n` against a tolerated share, with the one-sided exact binomial p-value.
 
-    `onset` is the estimated first bad hour; `onset_or_earlier` says that the hours looked at were
-    bad from their very start.
+    `onset` is the estimated first bad hour of a breach, None without one; `onset_or_earlier` says
+    that the hours looked at were bad from their very start.
     """
 
+    status: FindingStatus
     bad: int
     n: int
-    tolerated: float
     p_value: float
-    onset: datetime
-    onset_or_earlier: bool
+    onset: datetime | None = None
+    onset_or_earlier: bool = False
 
     @property
     def share(self) -> float:
         """The observed share, from 0 to 1. Raises ZeroDivisionError when `n` is 0."""
         return self.bad / self.n
 
-    def status(self, alpha: float, least_n: int) -> FindingStatus:
-        """BREACH when the p-value is below `alpha`, else OK; NO_DATA below `least_n` outputs or
-        when not even all of them being bad would be a breach.
-        """
-        could_breach = self.n > 0 and at_least(self.n, self.n, self.tolerated) < alpha
-        if not could_breach or self.n < least_n:
-            return FindingStatus.NO_DATA
-        return FindingStatus.BREACH if self.p_value < alpha else FindingStatus.OK
-
     @property
     def since(self) -> str:
+        """The sentence about the onset; empty without one."""
+        if self.onset is None:
+            return ""
         if self.onset_or_earlier:
             return f"Since {wording.moment(self.onset)} or earlier."
         return f"Since about {wording.moment(self.onset)}."
 
 
-def excess(history: Sequence[HourCount], since: datetime, tolerated: float) -> Excess:
-    """How far the hours from `since` on exceed the `tolerated` share, and since when.
+def excess(
+    history: Sequence[HourCount],
+    since: datetime,
+    *,
+    tolerated: float,
+    alpha: float,
+    least_n: int,
+) -> Excess:
+    """Whether the hours from `since` on surely exceed the `tolerated` share, and since when.
 
-    `history`, oldest first, may reach further back than `since`: the onset is looked for in all
-    of it. Raises ValueError when it is empty.
+    BREACH when the p-value is below `alpha`, else OK; NO_DATA below `least_n` outputs or when not
+    even all of them being bad would be a breach. `history`, oldest first, may reach further back
+    than `since`: the onset is looked for in all of it.
     """
-    if not history:
-        raise ValueError("no hours to look at; at least one is needed")
     tested = [hour for hour in history if hour.window.start >= since]
     bad, n = sum(hour.bad for hour in tested), sum(hour.n for hour in tested)
+    p_value = at_least(bad, n, tolerated)
+    if n < least_n or at_least(n, n, tolerated) >= alpha:
+        return Excess(status=FindingStatus.NO_DATA, bad=bad, n=n, p_value=p_value)
+    if p_value >= alpha:
+        return Excess(status=FindingStatus.OK, bad=bad, n=n, p_value=p_value)
+    # The observed share is one of the alternatives, so that a small but sure excess has its own.
+    observed = (bad / n - tolerated) / (1 - tolerated)
     first = onset(
         np.array([hour.bad for hour in history]),
         np.array([hour.n for hour in history]),
         tolerated,
-        further=(*FURTHER_SHARES, _further_share(bad, n, tolerated)),
+        further=(*FURTHER_SHARES, min(observed, 0.999)),
     )
     return Excess(
+        status=FindingStatus.BREACH,
         bad=bad,
         n=n,
-        tolerated=tolerated,
-        p_value=at_least(bad, n, tolerated),
+        p_value=p_value,
         onset=history[first].window.start,
         onset_or_earlier=first == 0,
     )
@@ -110,9 +117,3 @@ def onset(
             start = np.where(level <= 0, hour, start)
             level = np.maximum(0.0, level + step)
     return int(start[int(np.argmax(level))])
-
-
-def _further_share(bad: int, n: int, tolerated: float) -> float:
-    """The observed share as a further share, so that a small but sure excess has its own ratio."""
-    observed = bad / n if n else 0.0
-    return min(0.999, max(0.001, (observed - tolerated) / (1 - tolerated)))

@@ -49,16 +49,21 @@ class FailureRate:
             HourCount(window=hour.window, bad=hour.failed, n=hour.failed + len(hour.values))
             for hour in current
         ]
-        found = excess(counts, tested.window.start, self.share)
-        status = found.status(self.alpha, self.min_tried)
+        found = excess(
+            counts,
+            tested.window.start,
+            tolerated=self.share,
+            alpha=self.alpha,
+            least_n=self.min_tried,
+        )
         return Finding(
             rule=self.name,
             series=tested.series,
             segment=tested.segment,
             window=tested.window,
-            status=status,
-            sentence=self._sentence(status, tested, found),
-            onset=found.onset if status is FindingStatus.BREACH else None,
+            status=found.status,
+            sentence=self._sentence(tested, found),
+            onset=found.onset,
             numbers={
                 "failed": found.bad,
                 "tried": found.n,
@@ -68,16 +73,16 @@ class FailureRate:
             },
         )
 
-    def _sentence(self, status: FindingStatus, tested: ScoreSample, found: Excess) -> str:
+    def _sentence(self, tested: ScoreSample, found: Excess) -> str:
         what = wording.subject(tested.series, tested.segment)
         time = f"in the last {wording.length(self.hours)}"
-        if status is FindingStatus.NO_DATA:
+        if found.status is FindingStatus.NO_DATA:
             return f"{what}: too few attempts to score {time} for a failure rate: {found.n}."
         counted = (
             f"{what}: {found.bad} of {found.n} attempts to score ({wording.percent(found.share)}) "
             f"failed {time}; at most {wording.percent(self.share)} are tolerated"
         )
-        if status is FindingStatus.OK:
+        if found.status is FindingStatus.OK:
             return f"{counted}."
         return f"{counted} ({wording.p_value(found.p_value)}). {found.since}"
 

@@ -62,18 +62,23 @@ class Floor:
     ) -> Finding:
         tested = pool(recent(current, self.hours))
         counts = [self._count(sample, direction) for sample in current]
-        found = excess(counts, tested.window.start, self.share)
+        found = excess(
+            counts,
+            tested.window.start,
+            tolerated=self.share,
+            alpha=self.alpha,
+            least_n=self.min_scored,
+        )
         higher = direction is Direction.HIGHER_IS_BETTER
         tail = quantile(tested.values, self.share if higher else 1 - self.share)
-        status = found.status(self.alpha, self.min_scored)
         return Finding(
             rule=self.name,
             series=tested.series,
             segment=tested.segment,
             window=tested.window,
-            status=status,
-            sentence=self._sentence(status, tested, found, tail, "below" if higher else "above"),
-            onset=found.onset if status is FindingStatus.BREACH else None,
+            status=found.status,
+            sentence=self._sentence(tested, found, tail, "below" if higher else "above"),
+            onset=found.onset,
             numbers=self._numbers(found, tail),
         )
 
@@ -86,7 +91,6 @@ class Floor:
 
     def _sentence(
         self,
-        status: FindingStatus,
         tested: ScoreSample,
         found: Excess,
         tail: Quantile,
@@ -94,7 +98,7 @@ class Floor:
     ) -> str:
         what = wording.subject(tested.series, tested.segment)
         line, time = wording.number(self.line), f"in the last {wording.length(self.hours)}"
-        if status is FindingStatus.NO_DATA:
+        if found.status is FindingStatus.NO_DATA:
             return (
                 f"{what}: too few scored outputs {time} to compare with {line}: {found.n} "
                 f"({tested.skipped} skipped, {tested.failed} failed)."
@@ -103,7 +107,7 @@ class Floor:
             f"{what}: {found.bad} of {found.n} scored outputs ({wording.percent(found.share)}) "
             f"are {beyond} {line} {time}; at most {wording.percent(self.share)} are tolerated"
         )
-        if status is FindingStatus.OK:
+        if found.status is FindingStatus.OK:
             return f"{counted}. {wording.quantile(tail)}."
         return (
             f"{counted} ({wording.p_value(found.p_value)}). {wording.quantile(tail)}. {found.since}"
