@@ -153,10 +153,14 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorTools:
-    """What evaluators may use besides the traces; None where it is not configured, with why."""
+    """What evaluators may use besides the traces; None where it is not configured, with why.
+
+    `max_material_chars` is how much of one trace's text a judge is shown.
+    """
 
     judge: Judge | None = None
     judge_missing: str = "no judge is configured"
+    max_material_chars: int = 24_000
     embedder: Callable[[str], Embedder] | None = None
     qrels: Qrels | None = None
 

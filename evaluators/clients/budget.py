@@ -20,6 +20,11 @@ class Budget(Protocol):
         ...
 
     @property
+    def cap_usd(self) -> float:
+        """What may be spent in all."""
+        ...
+
+    @property
     def spent_usd(self) -> float:
         """What has been settled so far."""
         ...
@@ -50,6 +55,10 @@ class RunBudget:
     def settle(self, reserved_usd: float, actual_usd: float) -> None:
         self._reserved -= _trillionths("reservation", reserved_usd)
         self._spent += _trillionths("actual cost", actual_usd)
+
+    @property
+    def cap_usd(self) -> float:
+        return self._cap / _TRILLION
 
     @property
     def spent_usd(self) -> float:
