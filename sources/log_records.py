@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from tailwatch.errors import InvalidTraceError
 from tailwatch.trace import Feedback, FeedbackKind, SpanKind
-from tailwatch.trace_checks import refuse_negative, refuse_not_finite, utc
+from tailwatch.trace_checks import refuse_long, refuse_negative, refuse_not_finite, utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ class LogRecord:
         for name in ("latency_ms", "quality_score"):
             refuse_not_finite(name, getattr(self, name))
         refuse_negative("latency_ms", self.latency_ms)
+        refuse_long("reference", self.reference)
         for name in ("span_id", "parent_id"):
             if not (getattr(self, name) or "").strip():
                 object.__setattr__(self, name, None)
@@ -116,10 +117,6 @@ class LogRow:
 
     record: LogRecord
     extra: Mapping[str, Any]
-
-    def as_root(self) -> "LogRow":
-        """The row as if nothing stood above it."""
-        return LogRow(record=replace(self.record, parent_id=None), extra=self.extra)
 
     def without_texts(self) -> "LogRow":
         """All of the row that a listing needs."""

@@ -31,7 +31,7 @@ def trace_of(source: str, rows: Sequence[LogRow]) -> Trace:
     Raises InvalidTraceError for a value or a tree that cannot have happened.
     """
     ordered = in_time_order(rows)
-    spans = [span for place, row in enumerate(ordered) for span in _spans(row, place)]
+    spans = [span for place, row in enumerate(ordered) for span in spans_of(row, place)]
     tops = [row.record for row in ordered if row.record.parent_id is None]
     root = tops[0] if len(tops) == 1 else None
     records = [row.record for row in ordered]
@@ -83,8 +83,12 @@ def trace_of(source: str, rows: Sequence[LogRow]) -> Trace:
     )
 
 
-def _spans(row: LogRow, place: int) -> list[Span]:
-    """The row's span, and under a row that is no retrieval itself one that holds its documents."""
+def spans_of(row: LogRow, place: int = 0) -> list[Span]:
+    """The row's span, and under a row that is no retrieval itself one that holds its documents.
+
+    `place` counts the trace's rows from 0 and names a row that has no span id. Raises
+    InvalidTraceError for a value that cannot have happened.
+    """
     record = row.record
     span_id = record.span_id or f"row-{place}"
     documents = tuple(_document(rank, given) for rank, given in enumerate(record.documents or ()))

@@ -1,7 +1,6 @@
 """From one line of a file to a trace, a log row, or what is wrong with it."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,14 +11,13 @@ from pydantic_core import from_json
 
 from sources.faults import sentence
 from sources.log_records import LogRow, read_row
-from sources.log_traces import trace_of
+from sources.log_traces import spans_of
 from tailwatch.errors import InvalidTraceError
 from tailwatch.trace import Trace
 from tailwatch.trace_checks import utc
 
 TRACE = TypeAdapter(Trace)
 _MOMENT = TypeAdapter(datetime)
-_MAYBE_NOT_FINITE = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +69,9 @@ def read_line(source: str, line: bytes) -> ReadLine:
     except InvalidTraceError as error:
         return Malformed(message=sentence(error))
     try:
-        if _MAYBE_NOT_FINITE.search(line):
-            _refuse_not_finite_anywhere(fields)
-        return _read_row(source, fields) if is_row else _read_trace(source, fields)
+        read = _read_row(fields) if is_row else _read_trace(source, fields)
+        _refuse_not_finite_anywhere(fields)
+        return read
     except ValueError as error:
         return BrokenTrace(
             trace_id=trace_id, start_time=start_time, message=sentence(error), is_row=is_row
@@ -86,10 +84,10 @@ def _read_trace(source: str, fields: Mapping[str, Any]) -> Trace:
     return TRACE.validate_python({"source": source, **fields})
 
 
-def _read_row(source: str, fields: Mapping[str, Any]) -> LogRow:
-    """The row, once it is sure that it makes a trace by itself."""
+def _read_row(fields: Mapping[str, Any]) -> LogRow:
+    """The row, once it is sure that it can be a step of a trace."""
     row = read_row(fields)
-    trace_of(source, [row.as_root()])
+    spans_of(row)
     return row
 
 
@@ -112,12 +110,12 @@ def _moment(name: str, value: object) -> datetime:
 
 def _refuse_not_finite_anywhere(fields: Mapping[str, Any]) -> None:
     """JSON has no NaN and no infinity, and a database refuses them in free-form fields too."""
-    stack: list[tuple[str, Any]] = list(fields.items())
+    stack: list[Any] = [fields]
     while stack:
-        name, value = stack.pop()
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidTraceError(f"{name} is {value}; it must be a finite number, or left out")
+        value = stack.pop()
         if isinstance(value, dict):
-            stack += ((f"{name}.{key}", inner) for key, inner in value.items())
+            stack += value.values()
         elif isinstance(value, list):
-            stack += ((f"{name}.{place}", inner) for place, inner in enumerate(value))
+            stack += value
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InvalidTraceError(f"a free-form field holds {value}, which is not a JSON number")

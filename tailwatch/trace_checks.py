@@ -15,7 +15,10 @@ def utc(name: str, value: datetime) -> datetime:
         raise InvalidTraceError(
             f"{name} is {value.isoformat()}, without a time zone; add Z or +hh:mm"
         )
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidTraceError(f"{name} is {value.isoformat()}, outside the calendar") from error
 
 
 def refuse_empty(name: str, value: str) -> None:

@@ -48,7 +48,7 @@ class Window:
 
         A retry an hour late asks with the same scheduled time and so gets the same hour.
         """
-        end = floor_hour(scheduled - settle)
+        end = floor_hour(_utc(scheduled) - settle)
         return cls(end - HOUR, end)
 
     def hours(self) -> Iterator["Window"]:
@@ -61,6 +61,11 @@ class Window:
 
 def floor_hour(moment: datetime) -> datetime:
     """The start of the UTC clock hour that contains `moment`."""
+    return _utc(moment).replace(minute=0, second=0, microsecond=0)
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC, since subtracting from a local time forgets that clocks are put back and forward."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone; add Z or +hh:mm")
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return moment.astimezone(UTC)

@@ -1,0 +1,78 @@
+"""Samples are the same everywhere, uniform, nested, and say their probabilities."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tailwatch.sampling import SampleDesign, position
+
+ids = st.sets(st.text(min_size=1), max_size=60)
+rates = st.floats(0.001, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("trace_id", "cohort", "expected"),
+    [
+        ("trace-1", "tailwatch", 0.3912420709313569),
+        ("trace-2", "tailwatch", 0.19669297175162437),
+        ("", "tailwatch", 0.6608281164405507),
+        ("\xfcn\xef-\ud800", "tailwatch", 0.726785601460035),
+        ("trace-1", "weekly", 0.5559504711591357),
+    ],
+)
+def test_positions_never_change(trace_id: str, cohort: str, expected: float) -> None:
+    """A change of any of these would silently draw another sample in production."""
+    assert position(trace_id, cohort) == expected
+
+
+def test_positions_are_uniform_and_cohorts_independent() -> None:
+    names = [f"trace-{number}" for number in range(5000)]
+    one, other = ([position(name, cohort) for name in names] for cohort in ("one", "other"))
+    assert stats.kstest(one, "uniform").pvalue > 0.001
+    assert abs(stats.pearsonr(one, other).statistic) < 0.05
+
+
+@given(ids, rates, rates)
+def test_a_smaller_rate_lies_inside_a_larger_one(names: set[str], a: float, b: float) -> None:
+    small, large = sorted((a, b))
+    assert (
+        SampleDesign(rate=small).select(names).keys()
+        <= SampleDesign(rate=large).select(names).keys()
+    )
+
+
+@given(ids, st.integers(1, 60), st.integers(1, 60))
+def test_a_smaller_target_lies_inside_a_larger_one(names: set[str], a: int, b: int) -> None:
+    small, large = sorted((a, b))
+    inner, outer = (SampleDesign(per_hour=k).select(names) for k in (small, large))
+    assert inner.keys() <= outer.keys()
+    assert len(inner) == min(small, len(names))
+
+
+@given(ids, st.integers(1, 60), rates)
+def test_probabilities_add_up_to_the_design(names: set[str], k: int, rate: float) -> None:
+    by_target = SampleDesign(per_hour=k).select(names)
+    assert sum(by_target.values()) == pytest.approx(len(by_target) * min(1, k / max(1, len(names))))
+    by_rate = SampleDesign(rate=rate).select(names)
+    assert set(by_rate.values()) <= {rate}
+    assert set(SampleDesign().select(names).values()) <= {1.0}
+    both = SampleDesign(rate=rate, per_hour=k).select(names)
+    assert both.keys() == (by_target.keys() & by_rate.keys())
+
+
+def test_order_and_repeats_do_not_matter() -> None:
+    names = [f"t{number}" for number in range(50)]
+    design = SampleDesign(per_hour=7)
+    assert design.select(names) == design.select([*reversed(names), *names])
+
+
+@pytest.mark.parametrize(
+    ("rate", "per_hour", "told"),
+    [(0, None, "rate is 0"), (1.5, None, "rate is 1.5"), (None, 0, "per_hour is 0")],
+)
+def test_an_impossible_design_is_refused(
+    rate: float | None, per_hour: int | None, told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        SampleDesign(rate=rate, per_hour=per_hour)
