@@ -1,6 +1,6 @@
 """Too many bad outputs: how many more than tolerated, how sure, and since when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,21 +56,20 @@ class Excess:
 
 
 def excess(
-    history: Sequence[HourCount],
-    since: datetime,
+    bad: int,
+    n: int,
+    history: Iterable[HourCount],
     *,
     tolerated: float,
     alpha: float,
     least_n: int,
 ) -> Excess:
-    """Whether the hours from `since` on surely exceed the `tolerated` share, and since when.
+    """Whether `bad` of `n` outputs surely exceed the `tolerated` share, and since when.
 
     BREACH when the p-value is below `alpha`, else OK; NO_DATA below `least_n` outputs or when not
-    even all of them being bad would be a breach. `history`, oldest first, may reach further back
-    than `since`: the onset is looked for in all of it.
+    even all of them being bad would be a breach. `history` is the tested hours, oldest first, and
+    as many before them as the onset shall be looked for in; it is read only for a breach.
     """
-    tested = [hour for hour in history if hour.window.start >= since]
-    bad, n = sum(hour.bad for hour in tested), sum(hour.n for hour in tested)
     p_value = at_least(bad, n, tolerated)
     if n < least_n or at_least(n, n, tolerated) >= alpha:
         return Excess(status=FindingStatus.NO_DATA, bad=bad, n=n, p_value=p_value)
@@ -78,9 +77,10 @@ def excess(
         return Excess(status=FindingStatus.OK, bad=bad, n=n, p_value=p_value)
     # The observed share is one of the alternatives, so that a small but sure excess has its own.
     observed = (bad / n - tolerated) / (1 - tolerated)
+    hours = list(history)
     first = onset(
-        np.array([hour.bad for hour in history]),
-        np.array([hour.n for hour in history]),
+        np.array([hour.bad for hour in hours]),
+        np.array([hour.n for hour in hours]),
         tolerated,
         further=(*FURTHER_SHARES, min(observed, 0.999)),
     )
@@ -89,7 +89,7 @@ def excess(
         bad=bad,
         n=n,
         p_value=p_value,
-        onset=history[first].window.start,
+        onset=hours[first].window.start,
         onset_or_earlier=first == 0,
     )
 

@@ -12,6 +12,8 @@ def printable(text: str, limit: int = 200) -> str:
     """
     if limit < 1:
         raise ValueError(f"limit is {limit}; it must be 1 or more")
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(map(_shown, text[: limit + 1]))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 

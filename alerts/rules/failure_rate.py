@@ -45,13 +45,13 @@ class FailureRate:
         now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
     ) -> Finding:
         tested = pool(recent(current, self.hours))
-        counts = [
-            HourCount(window=hour.window, bad=hour.failed, n=hour.failed + len(hour.values))
-            for hour in current
-        ]
         found = excess(
-            counts,
-            tested.window.start,
+            tested.failed,
+            tested.failed + len(tested.values),
+            (
+                HourCount(window=hour.window, bad=hour.failed, n=hour.failed + len(hour.values))
+                for hour in current
+            ),
             tolerated=self.share,
             alpha=self.alpha,
             least_n=self.min_tried,

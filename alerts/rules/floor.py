@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts import wording
 from alerts.excess import Excess, HourCount, excess
-from alerts.percentiles import quantile
+from alerts.percentiles import quantile_of_sorted
 from alerts.rules.options import Alpha, Count, Hours, RuleOptions, Share, read_options
 from alerts.summaries import pool, recent
 from tailwatch.alert import Direction, Finding, FindingStatus, Quantile, ScoreSample
@@ -60,17 +61,18 @@ class Floor:
         direction: Direction,
         now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
     ) -> Finding:
+        higher = direction is Direction.HIGHER_IS_BETTER
         tested = pool(recent(current, self.hours))
-        counts = [self._count(sample, direction) for sample in current]
+        values = np.sort(np.asarray(tested.values, dtype=np.float64))
+        tail = quantile_of_sorted(values, self.share if higher else 1 - self.share)
         found = excess(
-            counts,
-            tested.window.start,
+            self._beyond(values, direction),
+            len(values),
+            (self._count(sample, direction) for sample in current),
             tolerated=self.share,
             alpha=self.alpha,
             least_n=self.min_scored,
         )
-        higher = direction is Direction.HIGHER_IS_BETTER
-        tail = quantile(tested.values, self.share if higher else 1 - self.share)
         return Finding(
             rule=self.name,
             series=tested.series,
@@ -82,12 +84,13 @@ class Floor:
             numbers=self._numbers(found, tail),
         )
 
+    def _beyond(self, values: NDArray[np.float64], direction: Direction) -> int:
+        higher = direction is Direction.HIGHER_IS_BETTER
+        return int(np.count_nonzero(values < self.line if higher else values > self.line))
+
     def _count(self, sample: ScoreSample, direction: Direction) -> HourCount:
         values = np.asarray(sample.values, dtype=np.float64)
-        beyond = (
-            values < self.line if direction is Direction.HIGHER_IS_BETTER else values > self.line
-        )
-        return HourCount(window=sample.window, bad=int(beyond.sum()), n=len(values))
+        return HourCount(window=sample.window, bad=self._beyond(values, direction), n=len(values))
 
     def _sentence(
         self,
