@@ -1,0 +1,125 @@
+"""What a backfill would do, before it does it: hours, traces, evaluations and money."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from flows.evaluate_window import Redo
+from flows.listing import list_hour, split_waiting
+from flows.parts import Parts, PlannedEvaluator
+from storage.records import RecordedOutcome
+from tailwatch.errors import ConfigurationError
+from tailwatch.window import Window
+
+
+class Only(StrEnum):
+    """Which evaluations a backfill makes."""
+
+    MISSING = "missing"
+    """Those that were never made, which is all of them after a rubric, version or model change."""
+    FAILED = "failed"
+    """The missing and the failed ones."""
+    OVER_BUDGET = "over_budget"
+    """The missing ones and those that the cap left out."""
+    EVERYTHING = "everything"
+    """All of them again, paid ones included."""
+
+
+def redo_for(only: Only) -> Redo:
+    """Whether a recorded outcome is evaluated again under that choice."""
+
+    def redo(recorded: RecordedOutcome) -> bool:
+        if only is Only.FAILED:
+            return recorded.kind == "failed"
+        if only is Only.OVER_BUDGET:
+            return recorded.reason == "over_budget"
+        return only is Only.EVERYTHING
+
+    return redo
+
+
+def with_evaluators(parts: Parts, names: Collection[str]) -> Parts:
+    """The parts with the named evaluators alone; all of them when no name is given.
+
+    Raises ConfigurationError for a name that is not in the plan.
+    """
+    if not names:
+        return parts
+    known = {planned.evaluator.name for planned in parts.evaluators}
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"{name!r} is not an evaluator of this plan; known: {', '.join(sorted(known))}"
+            )
+    chosen = tuple(p for p in parts.evaluators if p.evaluator.name in names)
+    return replace(parts, evaluators=chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a backfill would do.
+
+    `evaluations` counts what is outstanding by evaluator. `worst_case_usd` is what the judges
+    would cost if every call took the longest prompt and the longest answer that it may, before the
+    cap; None when no judge is involved.
+    """
+
+    windows: int
+    listed: int
+    to_fetch: int
+    evaluations: dict[str, int]
+    worst_case_usd: float | None
+    cap_usd: float | None
+
+
+async def estimate(
+    parts: Parts,
+    windows: Sequence[Window],
+    redo: Redo,
+    now: datetime,
+    on_window: Callable[[Window], None] | None = None,
+) -> Estimate:
+    """Counts, by listing alone, what is outstanding in the windows. Fetches and pays nothing."""
+    listed = to_fetch = 0
+    evaluations = {planned.evaluator.name: 0 for planned in parts.evaluators}
+    for window in windows:
+        refs, _ = await list_hour(parts.source, window)
+        eligible, _ = split_waiting(refs, window, parts.plan.timing.max_wait, now)
+        ids = [ref.trace_id for ref in eligible]
+        needed: set[str] = set()
+        for planned in parts.evaluators:
+            recorded = parts.store.recorded(parts.source.name, planned.series, window)
+            missing = {
+                trace_id
+                for trace_id in planned.design.select(ids)
+                if trace_id not in recorded or redo(recorded[trace_id])
+            }
+            evaluations[planned.evaluator.name] += len(missing)
+            needed |= missing
+        listed += len(refs)
+        to_fetch += len(needed)
+        if on_window is not None:
+            on_window(window)
+    return Estimate(
+        windows=len(windows),
+        listed=listed,
+        to_fetch=to_fetch,
+        evaluations=evaluations,
+        worst_case_usd=_worst_case(parts, evaluations),
+        cap_usd=parts.judge.cap_usd if parts.judge else None,
+    )
+
+
+def _worst_case(parts: Parts, evaluations: dict[str, int]) -> float | None:
+    if parts.judge is None:
+        return None
+    judged = [p for p in parts.evaluators if _is_judged(p, parts)]
+    if not judged:
+        return None
+    calls = sum(evaluations[p.evaluator.name] for p in judged)
+    return calls * parts.judge.worst_case_usd
+
+
+def _is_judged(planned: PlannedEvaluator, parts: Parts) -> bool:
+    return parts.judge is not None and planned.evaluator.judge == parts.judge.model

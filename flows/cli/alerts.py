@@ -1,0 +1,154 @@
+"""`tailwatch alerts`: what is wrong, since when, how sure, and which traces show it."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from alerts.render import in_full, one_line
+from flows.checking import CheckReport, check_alerts, owed_checks
+from flows.cli.context import chosen, console, now, progress_bar, say_json
+from flows.evidence import worst_traces
+from flows.parts import Parts
+from flows.terminal import worst_lines
+from flows.wiring import open_parts
+from tailwatch.alert import Alert, AlertState
+from tailwatch.errors import ConfigurationError
+from tailwatch.window import Window
+
+EXIT_ALERT_OPEN = 3
+"""`tailwatch alerts check`: an alert is open that nobody has acknowledged or muted."""
+
+app = typer.Typer(help="Alerts: check for them, list them, look at one.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+@app.command("check")
+def check(context: typer.Context, as_json: AsJson = False) -> None:
+    """Apply the plan's rules to every hour not checked yet. Exit code 3: an alert is open."""
+    command = chosen(context)
+
+    async def work() -> tuple[CheckReport, list[Alert]]:
+        async with open_parts(command.plan_file(), command.settings) as parts:
+            report = check_with_progress(parts)
+            return report, open_alerts(parts)
+
+    report, alerts = asyncio.run(work())
+    if as_json:
+        say_json({"checked": len(report.checked), "open": [alert_record(a) for a in alerts]})
+    else:
+        out = console()
+        out.print(f"{len(report.checked)} hours checked, {len(alerts)} alerts open.")
+        for alert in alerts:
+            out.print(one_line(alert, now()), markup=False)
+        if alerts:
+            out.print(f"Next: {command.command} alerts show {alerts[0].alert_id}", markup=False)
+    if alerts:
+        raise typer.Exit(EXIT_ALERT_OPEN)
+
+
+@app.command("list")
+def list_alerts(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The alerts that are open, acknowledged or muted."""
+    command = chosen(context)
+    source = command.plan_file().plan.source.name
+    states = set(AlertState) if everything else set(AlertState) - {AlertState.RESOLVED}
+    with command.store() as store:
+        alerts = store.alerts(states, limit=None, source=source)
+    if as_json:
+        say_json([alert_record(alert) for alert in alerts])
+        return
+    out = console()
+    if not alerts:
+        out.print("No alert" + ("." if everything else " is open."))
+    for alert in alerts:
+        out.print(one_line(alert, now()), markup=False)
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    alert_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
+    traces: Annotated[int, typer.Option(min=0, max=100, help="How many of the worst traces.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """One alert: what happened, how sure it is, its history, and the worst traces."""
+    command = chosen(context)
+
+    async def read() -> None:
+        async with open_parts(command.plan_file(), command.settings) as parts:
+            source = parts.source.name
+            alert = parts.store.alert(alert_id, source)
+            if alert is None:
+                raise ConfigurationError(
+                    f"no alert has the id {alert_id!r}; `{command.command} alerts list --all` "
+                    "shows them"
+                )
+            events = parts.store.alert_events(alert.alert_id, source)
+            worst = worst_traces(parts, alert, traces)
+            if as_json:
+                say_json(
+                    {
+                        **alert_record(alert),
+                        "history": [
+                            {
+                                "at": e.at,
+                                "from": e.before,
+                                "to": e.after,
+                                "who": e.who,
+                                "why": e.why,
+                            }
+                            for e in events
+                        ],
+                        "worst": [
+                            {"trace_id": t.trace_id, "value": t.value, "at": t.start_time}
+                            for t in worst
+                        ],
+                    }
+                )
+            else:
+                out = console()
+                out.print(in_full(alert, events, now()), markup=False)
+                for line in worst_lines(worst):
+                    out.print(line, markup=False)
+
+    asyncio.run(read())
+
+
+def open_alerts(parts: Parts) -> list[Alert]:
+    """The alerts that nobody has acknowledged or muted, newest first."""
+    return parts.store.alerts({AlertState.OPEN}, limit=None, source=parts.source.name)
+
+
+def check_with_progress(parts: Parts) -> CheckReport:
+    """Checks every hour that is owed a check, with a bar."""
+    source = parts.source.name
+    settled = Window.last_settled(now(), parts.plan.timing.settle).end
+    moments = owed_checks(parts.store, source, settled)
+    with progress_bar() as bar:
+        task = bar.add_task("checking", total=len(moments))
+        return check_alerts(parts, moments, on_check=lambda _: bar.advance(task))
+
+
+def alert_record(alert: Alert) -> dict[str, object]:
+    """An alert for a script."""
+    return {
+        "alert_id": alert.alert_id,
+        "state": alert.state,
+        "rule": alert.rule,
+        "evaluator": alert.series.evaluator,
+        "version": alert.series.version,
+        "judge": alert.series.judge,
+        "segment_field": alert.segment.field,
+        "segment_value": alert.segment.value,
+        "opened_at": alert.opened_at,
+        "onset": alert.onset,
+        "resolved_at": alert.resolved_at,
+        "sentence": alert.sentence,
+        "numbers": dict(alert.numbers),
+    }

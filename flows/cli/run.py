@@ -1,0 +1,163 @@
+"""`tailwatch run` and `tailwatch backfill`: evaluation by hand, without a server."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from flows.backfill_plan import Only, estimate, redo_for, with_evaluators
+from flows.cli.context import (
+    CommandContext,
+    chosen,
+    console,
+    now,
+    parse_moment,
+    parse_range,
+    progress_bar,
+    say_json,
+)
+from flows.evaluate_window import Redo, WindowReport, redo_retryable
+from flows.notes import estimate_note
+from flows.parts import Parts
+from flows.runs import RunReport, due_windows, run_windows
+from flows.terminal import coverage_table, run_lines
+from flows.wiring import open_parts
+from storage.records import RunKind
+from tailwatch.window import Window
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("run")(run)
+    app.command("backfill")(backfill)
+
+
+def run(
+    context: typer.Context,
+    hour: Annotated[
+        str | None,
+        typer.Option(help="The hour to evaluate, e.g. 2026-11-14T23. Default: all that are due."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate one hour, or all hours that are due. Needs no server; twice changes nothing."""
+    command = chosen(context)
+
+    async def work() -> RunReport:
+        async with open_parts(command.plan_file(), command.settings) as parts:
+            if hour is not None:
+                windows = [Window.hour_of(parse_moment(hour, "--hour"))]
+            else:
+                windows = due_windows(parts.store, parts.source.name, parts.plan.timing, now())
+            return await run_with_progress(parts, windows, kind="hourly")
+
+    report = asyncio.run(work())
+    _show(command, report, as_json)
+
+
+def backfill(
+    context: typer.Context,
+    start: Annotated[str, typer.Option("--from", help="First hour, e.g. 2026-11-01.")],
+    end: Annotated[str, typer.Option("--to", help="End of the last hour, e.g. 2026-11-15.")],
+    evaluator: Annotated[
+        list[str] | None, typer.Option(help="Only this evaluator; may be repeated.")
+    ] = None,
+    only: Annotated[Only, typer.Option(help="Which evaluations to make.")] = Only.MISSING,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would do and cost, and do nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate past hours: after a rubric, a model or an evaluator changed, or an outage."""
+    command = chosen(context)
+    windows = list(parse_range(start, end).hours())
+
+    async def work() -> RunReport | None:
+        async with open_parts(command.plan_file(), command.settings) as whole:
+            parts = with_evaluators(whole, evaluator or ())
+            if dry_run:
+                await _dry_run(parts, windows, redo_for(only), as_json)
+                return None
+            return await run_with_progress(
+                parts,
+                windows,
+                kind="backfill",
+                redo=redo_for(only),
+                detail=f"{start} to {end}, only {only.value}",
+            )
+
+    report = asyncio.run(work())
+    if report is not None:
+        _show(command, report, as_json)
+
+
+async def run_with_progress(
+    parts: Parts,
+    windows: Sequence[Window],
+    *,
+    kind: RunKind,
+    redo: Redo = redo_retryable,
+    detail: str | None = None,
+) -> RunReport:
+    """A run with a bar over its hours and, within an hour, the share of its chunks."""
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=len(windows))
+
+        def heard(report: WindowReport) -> None:
+            bar.update(task, advance=1, description=f"evaluated {report.window.start:%d %b %H:%M}")
+
+        return await run_windows(
+            parts,
+            windows,
+            kind=kind,
+            run_id=uuid.uuid4().hex,
+            clock=now,
+            detail=detail,
+            redo=redo,
+            on_window=heard,
+            on_progress=lambda window, done, total: _describe(bar, task, window, done, total),
+        )
+
+
+def _describe(bar: Progress, task: object, window: Window, done: int, total: int) -> None:
+    if total > 1:
+        bar.update(
+            task,  # type: ignore[arg-type]
+            description=f"evaluating {window.start:%d %b %H:%M} ({done} of {total} chunks)",
+        )
+
+
+async def _dry_run(parts: Parts, windows: Sequence[Window], redo: Redo, as_json: bool) -> None:
+    with progress_bar() as bar:
+        task = bar.add_task("listing", total=len(windows))
+        counted = await estimate(parts, windows, redo, now(), on_window=lambda _: bar.advance(task))
+    if as_json:
+        say_json(
+            {
+                "windows": counted.windows,
+                "listed": counted.listed,
+                "to_fetch": counted.to_fetch,
+                "evaluations": counted.evaluations,
+                "worst_case_usd": counted.worst_case_usd,
+                "cap_usd": counted.cap_usd,
+            }
+        )
+    else:
+        console().print(estimate_note(counted), markup=False)
+
+
+def _show(command: CommandContext, report: RunReport, as_json: bool) -> None:
+    if as_json:
+        say_json({"run_id": report.run_id, "cost_usd": report.cost_usd, **report.counts})
+        return
+    out = console()
+    for line in run_lines(report, command.command):
+        out.print(line, markup=False)
+    changed = [window for window in report.windows if window.changed]
+    if len(changed) == 1:
+        out.print(coverage_table(changed[0].coverage))

@@ -1,0 +1,117 @@
+"""What is configured, what answers, and what is missing, in sentences with the cure."""
+
+import importlib.util
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from flows.parts import Parts
+from flows.plan_file import PlanFile, read_plan
+from flows.runs import due_windows
+from flows.wiring import build_judge, build_parts, opened_store
+from storage.store import Store
+from tailwatch.errors import ConfigurationError, StoreError
+from tailwatch.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that was looked at: fine, to be mended (ok is False), or worth knowing (None)."""
+
+    about: str
+    ok: bool | None
+    sentence: str
+
+
+async def examine(settings: Settings, now: datetime) -> list[Checked]:
+    """Looks at the plan, the store, the source, the models and the hours that are owed."""
+    return [checked async for checked in _examine(settings, now)]
+
+
+async def _examine(settings: Settings, now: datetime) -> AsyncIterator[Checked]:
+    try:
+        plan_file = read_plan(settings.plan)
+    except ConfigurationError as error:
+        yield Checked("plan", False, str(error))
+        return
+    yield Checked("plan", True, f"{settings.plan} is valid")
+    try:
+        with opened_store(settings, plan_file.plan) as store:
+            usable = _store(store)
+            yield usable
+            async for checked in _parts(plan_file, settings, store, now, usable.ok is True):
+                yield checked
+    except ConfigurationError as error:
+        yield Checked("store", False, str(error))
+
+
+def _store(store: Store) -> Checked:
+    try:
+        store.check_schema()
+    except StoreError as error:
+        return Checked("store", False, str(error))
+    return Checked("store", True, f"{store.location} answers and is up to date")
+
+
+async def _parts(
+    plan_file: PlanFile, settings: Settings, store: Store, now: datetime, store_ok: bool
+) -> AsyncIterator[Checked]:
+    try:
+        judge = build_judge(plan_file.plan.judge, settings)
+        parts = build_parts(plan_file, judge, store)
+    except ConfigurationError as error:
+        yield Checked("plan", False, str(error))
+        return
+    try:
+        health = await parts.source.check()
+        yield Checked("source", health.ok, health.sentence)
+        yield _embeddings()
+        yield _judge(parts)
+        if store_ok:
+            yield _owed(parts, now)
+    finally:
+        if judge is not None:
+            await judge.close()
+
+
+def _embeddings() -> Checked:
+    if importlib.util.find_spec("sentence_transformers") is None:
+        return Checked(
+            "embeddings",
+            None,
+            "sentence-transformers is not installed, so embedding evaluators skip; "
+            "pip install 'tailwatch[embeddings]' sets it up",
+        )
+    return Checked("embeddings", True, "sentence-transformers is installed")
+
+
+def _judge(parts: Parts) -> Checked:
+    if parts.judge is None:
+        return Checked(
+            "judge",
+            None,
+            "none is configured, so rubric evaluators skip; set OPENAI_API_KEY, or "
+            "TAILWATCH_JUDGE_URL and TAILWATCH_JUDGE_MODEL for an endpoint of your own",
+        )
+    return Checked(
+        "judge",
+        True,
+        f"{parts.judge.model}, at most {parts.judge.cap_usd:.2f} USD a run "
+        "(not called: that would cost money)",
+    )
+
+
+def _owed(parts: Parts, now: datetime) -> Checked:
+    windows = due_windows(parts.store, parts.source.name, parts.plan.timing, now)
+    done = {
+        record.window
+        for window in windows
+        for record in parts.store.windows(parts.source.name, window)
+        if record.status == "done"
+    }
+    owed = [window for window in windows if window not in done]
+    last = parts.store.last_window(parts.source.name)
+    since = f"the newest evaluated hour is {last}" if last else "no hour is evaluated yet"
+    if owed:
+        return Checked("hours", None, f"{len(owed)} hours are owed; {since}")
+    return Checked("hours", True, f"none is owed; {since}")

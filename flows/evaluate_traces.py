@@ -1,0 +1,38 @@
+"""The hourly run as a Prefect flow: evaluates the hours that are due."""
+
+from datetime import UTC, datetime
+
+from prefect import flow, runtime
+from prefect.logging import get_run_logger
+
+from flows.artifacts import leave_run_artifacts
+from flows.chunk_task import run_chunk_as_task
+from flows.plan_file import read_plan
+from flows.runs import due_windows, run_windows
+from flows.wiring import open_parts
+from tailwatch.settings import Settings
+
+
+@flow(name="evaluate-traces")
+async def evaluate_traces() -> dict[str, int]:
+    """Evaluates the hours that no run has finished, newest first, and looks for late traces.
+
+    The hours follow from the *scheduled* start, so a run that starts late takes the hours it was
+    meant to take; tailwatch's own ledger decides which of them are still owed.
+    """
+    log = get_run_logger()
+    settings = Settings()
+    scheduled = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+    async with open_parts(read_plan(settings.plan), settings) as parts:
+        windows = due_windows(parts.store, parts.source.name, parts.plan.timing, scheduled)
+        report = await run_windows(
+            parts,
+            windows,
+            kind="hourly",
+            run_id=str(runtime.flow_run.id),
+            clock=lambda: datetime.now(UTC),
+            run_chunk=run_chunk_as_task,
+            on_window=lambda w: log.info("%s: %d traces listed", w.window, w.listed),
+        )
+    await leave_run_artifacts("hourly", report)
+    return report.counts

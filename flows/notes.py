@@ -1,0 +1,65 @@
+"""What runs and checks did, in a few lines of markdown for a person."""
+
+from collections.abc import Sequence
+
+from flows.backfill_plan import Estimate
+from flows.checking import CheckReport
+from flows.runs import RunReport
+from tailwatch.alert import Alert
+
+
+def run_note(report: RunReport) -> str:
+    """A run in a few lines of markdown."""
+    counts = report.counts
+    changed = [w for w in report.windows if w.changed]
+    lines = [
+        f"**{counts['windows']} hours evaluated**, {len(report.windows) - len(changed)} looked at "
+        "again and unchanged.",
+        "",
+        f"- {counts['listed']:,} traces listed, {counts['late']:,} of them late",
+        f"- {counts['scored']:,} scores, {counts['skipped']:,} skipped, "
+        f"{counts['failed']:,} failed, {counts['unreadable']:,} traces unreadable",
+        f"- judges cost {report.cost_usd:.4f} USD",
+        "",
+    ]
+    if changed:
+        lines += ["| hour (UTC) | listed | scores | skipped | failed |", "|---|---|---|---|---|"]
+    for window in changed:
+        done = window.chunks
+        lines.append(
+            f"| {window.window.start:%Y-%m-%d %H:%M} | {window.listed} | {done.scored} "
+            f"| {done.skipped} | {done.failed} |"
+        )
+    return "\n".join(lines)
+
+
+def check_note(report: CheckReport, open_alerts: Sequence[Alert]) -> str:
+    """A check in a few lines of markdown; the alerts' words are code, so no trace can format."""
+    lines = [f"Checked {len(report.checked)} hours; {len(open_alerts)} alerts are open.", ""]
+    for alert in open_alerts:
+        sentence = alert.sentence.replace("`", "'")
+        lines.append(f"- `{alert.alert_id}` {alert.state}: `{sentence}`")
+    return "\n".join(lines)
+
+
+def estimate_note(counted: Estimate) -> str:
+    """A dry run in a few lines: what would be done, and what it may cost."""
+    total = sum(counted.evaluations.values())
+    lines = [
+        f"{counted.windows:,} hours with {counted.listed:,} traces; {counted.to_fetch:,} of them "
+        f"to fetch for {total:,} evaluations:",
+        "",
+        *(f"- {name}: {count:,}" for name, count in counted.evaluations.items() if count),
+        "",
+    ]
+    if not total:
+        return "\n".join([*lines[:1], "", "Nothing is outstanding: a run would change nothing."])
+    if counted.worst_case_usd is None:
+        return "\n".join([*lines, "No judge takes part: it costs no money."])
+    return "\n".join(
+        [
+            *lines,
+            f"Judges would cost at most {counted.worst_case_usd:.2f} USD; a run stops paying at "
+            f"its cap of {counted.cap_usd:.2f} USD and records the rest as over budget.",
+        ]
+    )

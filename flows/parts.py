@@ -1,0 +1,72 @@
+"""What a run works with, as values: built by `flows.wiring`, or by a test."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from storage.store import Store
+from tailwatch.alert import Direction
+from tailwatch.evaluation import Series
+from tailwatch.plan import Plan, RulePlan
+from tailwatch.protocols import AlertRule, Evaluator, TraceSource
+from tailwatch.sampling import SampleDesign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEvaluator:
+    """An evaluator and how much of the traffic it sees."""
+
+    evaluator: Evaluator
+    design: SampleDesign
+
+    @property
+    def series(self) -> Series:
+        return Series(
+            evaluator=self.evaluator.name,
+            version=self.evaluator.version,
+            judge=self.evaluator.judge,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRule:
+    """An alert rule with the series and the segments it watches."""
+
+    rule: AlertRule
+    plan: RulePlan
+    segments: tuple[str, ...]
+
+    def watches(self, series: Series) -> bool:
+        return "*" in self.plan.series or series.evaluator in self.plan.series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeTerms:
+    """Which model judges, what a run may spend on it, and what one call costs at the most."""
+
+    model: str
+    cap_usd: float
+    worst_case_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a run works with."""
+
+    plan: Plan
+    source: TraceSource
+    evaluators: tuple[PlannedEvaluator, ...]
+    rules: tuple[PlannedRule, ...]
+    judge: JudgeTerms | None
+    store: Store
+
+    @property
+    def directions(self) -> Mapping[Series, Direction]:
+        """Every series of the plan, evaluators' and measures', with its good direction."""
+        scored = {e.series: e.evaluator.direction for e in self.evaluators}
+        measured = {measure_series(m): Direction.LOWER_IS_BETTER for m in self.plan.measures}
+        return {**scored, **measured}
+
+
+def measure_series(measure: str) -> Series:
+    """The series of an operational measure, such as `latency_ms`."""
+    return Series(evaluator=measure, version="1")

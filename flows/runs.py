@@ -1,0 +1,116 @@
+"""One run over some hours: the record of it, the hours one after another, and its end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from flows.evaluate_window import (
+    Clock,
+    Redo,
+    RunChunk,
+    WindowReport,
+    evaluate_chunk,
+    evaluate_window,
+    redo_retryable,
+)
+from flows.parts import Parts
+from storage.records import RunKind, RunRecord
+from storage.store import Store
+from tailwatch.plan import TimingPlan
+from tailwatch.window import HOUR, Window
+
+OnProgress = Callable[[Window, int, int], None]
+"""Hears that a window has done so many of its chunks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What a run did, hour by hour in the order it took them."""
+
+    run_id: str
+    windows: Sequence[WindowReport]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Totals over the run: windows, listed, scored, skipped, failed, unreadable, late."""
+        chunks = [w.chunks for w in self.windows]
+        return {
+            "windows": sum(w.changed for w in self.windows),
+            "listed": sum(w.listed for w in self.windows if w.changed),
+            "scored": sum(c.scored for c in chunks),
+            "skipped": sum(c.skipped for c in chunks),
+            "failed": sum(c.failed for c in chunks),
+            "unreadable": sum(c.unreadable for c in chunks),
+            "late": sum(w.late for w in self.windows),
+        }
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(w.chunks.cost_usd for w in self.windows)
+
+
+def due_windows(store: Store, source: str, timing: TimingPlan, scheduled: datetime) -> list[Window]:
+    """The hours an hourly run takes, newest first.
+
+    First those of the last `catch_up` hours that no run has finished, whatever the scheduler did
+    meanwhile; then those of the look-back that are finished, to find what came late.
+    """
+    end = Window.last_settled(scheduled, timing.settle).end
+    owed = store.owed_windows(source, Window(end - timing.catch_up * HOUR, end))
+    seen = set(owed)
+    hours = max(1, -(-timing.look_back // HOUR)) if timing.look_back else 0
+    again = [Window(end - (i + 1) * HOUR, end - i * HOUR) for i in range(hours)]
+    return owed + [window for window in again if window not in seen]
+
+
+async def run_windows(
+    parts: Parts,
+    windows: Sequence[Window],
+    *,
+    kind: RunKind,
+    run_id: str,
+    clock: Clock,
+    detail: str | None = None,
+    redo: Redo = redo_retryable,
+    run_chunk: RunChunk = evaluate_chunk,
+    on_window: Callable[[WindowReport], None] | None = None,
+    on_progress: OnProgress | None = None,
+) -> RunReport:
+    """Evaluates the windows in order and records the run.
+
+    An error of the source or the store ends the run: it is recorded as failed, the finished hours
+    stay finished, the others stay owed, and the error is raised.
+    """
+    store = parts.store
+    store.start_run(RunRecord(run_id=run_id, kind=kind, started_at=clock(), detail=detail))
+    reports: list[WindowReport] = []
+    failure: str | None = None
+    try:
+        for window in windows:
+            done = await evaluate_window(
+                parts,
+                window,
+                run_id=run_id,
+                clock=clock,
+                redo=redo,
+                run_chunk=run_chunk,
+                on_chunk=partial(on_progress, window) if on_progress else None,
+            )
+            reports.append(done)
+            if on_window is not None:
+                on_window(done)
+    except BaseException as error:
+        failure = f"{type(error).__name__}: {error}"[:500]
+        raise
+    finally:
+        report = RunReport(run_id=run_id, windows=reports)
+        store.finish_run(
+            run_id,
+            ended_at=clock(),
+            status="done" if failure is None else "failed",
+            error=failure,
+            counts=report.counts,
+            cost_usd=report.cost_usd,
+        )
+    return report

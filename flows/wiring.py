@@ -1,0 +1,175 @@
+"""The composition root: from a plan and the environment to the parts that do the work."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from alerts.index import build_rule
+from evaluators.clients.embedder import load_embedder
+from evaluators.clients.openai_judge import OpenAIJudge, make_judge
+from evaluators.index import build_evaluator
+from evaluators.qrels import load_qrels
+from flows.parts import JudgeTerms, Parts, PlannedEvaluator, PlannedRule
+from flows.plan_file import PlanFile
+from sources.index import build_source
+from storage.store import Store, open_store
+from tailwatch.errors import ConfigurationError, PlanError
+from tailwatch.evaluation import Series
+from tailwatch.plan import EvaluatorPlan, JudgePlan, Plan, RulePlan
+from tailwatch.protocols import EvaluatorTools
+from tailwatch.settings import Settings
+
+
+@asynccontextmanager
+async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[Parts]:
+    """The parts of one run, closed at its end. The store's schema has been checked.
+
+    Raises PlanError with a line for each fault, StoreError when the store cannot be used.
+    """
+    judge = build_judge(plan_file.plan.judge, settings)
+    try:
+        with opened_store(settings, plan_file.plan) as store:
+            store.check_schema()
+            yield build_parts(plan_file, judge, store)
+    finally:
+        if judge is not None:
+            await judge.close()
+
+
+@contextmanager
+def opened_store(settings: Settings, plan: Plan | None = None) -> Iterator[Store]:
+    """The results store, closed at the end; its schema is not checked."""
+    store = (
+        open_store(settings.store) if plan is None else open_store(settings.store, plan.keep_text)
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def build_judge(plan: JudgePlan | None, settings: Settings) -> OpenAIJudge | None:
+    """The judge, or None where neither an API key nor an address is set."""
+    key = settings.judge_api_key.get_secret_value() if settings.judge_api_key else None
+    if not key and not settings.judge_url:
+        return None
+    if plan is None and settings.judge_model is None:
+        return None
+    chosen = plan or JudgePlan(model=settings.judge_model or "")
+    return make_judge(chosen, url=settings.judge_url, api_key=key, model=settings.judge_model)
+
+
+def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) -> Parts:
+    """The plan's parts. Raises PlanError with a line for each that cannot be built."""
+    plan, folder = plan_file.plan, plan_file.folder
+    problems: list[str] = []
+
+    def built(location: tuple[str | int, ...], build: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return build(*args)
+        except ConfigurationError as error:
+            problems.append(plan_file.fault(location, error))
+            return None
+
+    source_plan = plan.source.model_copy(update={"options": _rooted(plan.source.options, folder)})
+    source = built(("source",), build_source, source_plan)
+    qrels = None if plan.qrels is None else built(("qrels",), load_qrels, folder / plan.qrels)
+    tools = EvaluatorTools(
+        judge=judge,
+        judge_missing=_judge_missing(plan),
+        embedder=load_embedder,
+        qrels=qrels,
+    )
+    evaluators = [
+        built(("evaluators", i), _planned, each, plan, folder, tools)
+        for i, each in enumerate(plan.evaluators)
+    ]
+    rules = [built(("rules", i), _planned_rule, rule, plan) for i, rule in enumerate(plan.rules)]
+    if not problems:
+        problems += _repeated(plan_file, evaluators)
+        problems += _unwatched(plan_file, evaluators)
+    if problems:
+        raise PlanError(problems)
+    return Parts(
+        plan=plan,
+        source=source,
+        evaluators=tuple(evaluators),
+        rules=tuple(rules),
+        judge=_terms(judge),
+        store=store,
+    )
+
+
+def _terms(judge: OpenAIJudge | None) -> JudgeTerms | None:
+    if judge is None:
+        return None
+    return JudgeTerms(
+        model=judge.model, cap_usd=judge.budget.cap_usd, worst_case_usd=judge.worst_case_usd
+    )
+
+
+def _judge_missing(plan: Plan) -> str:
+    needed = (
+        "set OPENAI_API_KEY"
+        if plan.judge is not None
+        else "set OPENAI_API_KEY and name a model under `judge:` in the plan"
+    )
+    return (
+        f"no judge is configured: {needed}, "
+        "or TAILWATCH_JUDGE_URL and TAILWATCH_JUDGE_MODEL for an endpoint of your own"
+    )
+
+
+def _planned(
+    plan: EvaluatorPlan, whole: Plan, folder: Path, tools: EvaluatorTools
+) -> PlannedEvaluator:
+    if plan.rubric is not None:
+        plan = plan.model_copy(update={"rubric": str(folder / plan.rubric)})
+    return PlannedEvaluator(
+        evaluator=build_evaluator(plan, tools), design=(plan.sampling or whole.sampling).design()
+    )
+
+
+def _planned_rule(plan: RulePlan, whole: Plan) -> PlannedRule:
+    segments = whole.segments if plan.segments is None else plan.segments
+    return PlannedRule(rule=build_rule(plan), plan=plan, segments=segments)
+
+
+def _rooted(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The options with a relative `path` made to start from the plan's folder."""
+    rooted = dict(options)
+    path = rooted.get("path")
+    if isinstance(path, str):
+        rooted["path"] = str(folder / path)
+    elif isinstance(path, list):
+        rooted["path"] = [str(folder / p) if isinstance(p, str) else p for p in path]
+    return rooted
+
+
+def _repeated(plan_file: PlanFile, evaluators: list[PlannedEvaluator]) -> list[str]:
+    first: dict[Series, int] = {}
+    problems = []
+    for i, planned in enumerate(evaluators):
+        if planned.series in first:
+            error = ConfigurationError(f"{planned.series} is in the plan twice; keep one")
+            problems.append(plan_file.fault(("evaluators", i), error))
+        first.setdefault(planned.series, i)
+    return problems
+
+
+def _unwatched(plan_file: PlanFile, evaluators: list[PlannedEvaluator]) -> list[str]:
+    plan = plan_file.plan
+    known = {*(e.evaluator.name for e in evaluators), *plan.measures, "*"}
+    return [
+        plan_file.fault(
+            ("rules", i, "series"),
+            ConfigurationError(
+                f"{name!r} is neither an evaluator nor a measure of this plan; "
+                f"known: {', '.join(sorted(known))}"
+            ),
+        )
+        for i, rule in enumerate(plan.rules)
+        for name in rule.series
+        if name not in known
+    ]

@@ -1,0 +1,183 @@
+"""One hour from listing to summaries: what ends in the store, and what a second run changes."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.evaluate_window import WindowReport, evaluate_window
+from flows.parts import Parts
+from storage.store import Store
+from tailwatch.alert import ALL_TRAFFIC, Segment
+from tailwatch.evaluation import Series
+from tailwatch.outcome import Failed, Score, Skipped, SkipReason
+from tailwatch.plan import TimingPlan
+from tailwatch.sampling import SampleDesign, position
+from tailwatch.trace import Trace
+from tailwatch.window import Window
+from tests.builders import START, at, make_trace
+from tests.fakes import MemorySource, ScriptedEvaluator, SteppingClock
+from tests.flows.parts import make_parts, migrated_store
+
+HOUR = Window.hour_of(START)
+SERIES = Series(evaluator="scripted", version="1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with migrated_store(tmp_path) as opened:
+        yield opened
+
+
+def traces(count: int, **overrides: object) -> list[Trace]:
+    return [
+        make_trace(source="memory", trace_id=f"t{i}", start_time=at(i), **overrides)
+        for i in range(count)
+    ]
+
+
+def run(parts: Parts, *, hours_later: float = 2, run_id: str = "run") -> WindowReport:
+    clock = SteppingClock(START + timedelta(hours=hours_later))
+    return asyncio.run(evaluate_window(parts, HOUR, run_id=run_id, clock=clock))
+
+
+def test_every_trace_ends_in_one_recorded_outcome(store: Store) -> None:
+    verdicts = {
+        "t0": Score(value=0.5),
+        "t1": Skipped(reason=SkipReason.MISSING_REFERENCE),
+        "t2": Failed(error_type="timeout", message="slow", retryable=True),
+    }
+    evaluator = ScriptedEvaluator(verdict=lambda t: verdicts.get(t.trace_id, Score(value=1.0)))
+    source = MemorySource(traces(6), unreadable={"t5"})
+
+    report = run(make_parts(store, source, evaluator))
+
+    (account,) = report.coverage
+    assert (account.listed, account.sampled, account.scored) == (6, 6, 3)
+    assert account.skipped == {"missing_reference": 1}
+    assert account.failed == {"timeout": 1}
+    assert account.unreadable == 1
+    assert store.coverage("memory", HOUR) == [account]
+    assert [e.location for e in store.fetch_errors("memory")] == ["t5"]
+
+
+def test_a_second_run_finds_nothing_new_but_what_may_succeed_now(store: Store) -> None:
+    answers = iter([Failed(error_type="timeout", message="slow", retryable=True)])
+    evaluator = ScriptedEvaluator(verdict=lambda _: next(answers, Score(value=1.0)))
+    parts = make_parts(store, MemorySource(traces(4)), evaluator)
+    run(parts)
+
+    second, third = run(parts), run(parts)
+
+    assert second.chunks.scored == 1
+    assert not third.changed
+    assert evaluator.seen.count("t0") == 2
+    assert len(evaluator.seen) == 5
+    (account,) = store.coverage("memory", HOUR)
+    assert (account.scored, account.failed) == (4, {})
+
+
+def test_a_rerun_leaves_every_table_as_it_was(store: Store) -> None:
+    parts = make_parts(store, MemorySource(traces(7)), ScriptedEvaluator())
+    run(parts)
+    before = (store.stats(), store.summaries("memory", HOUR), store.coverage("memory", HOUR))
+
+    run(parts)
+
+    after = (store.stats(), store.summaries("memory", HOUR), store.coverage("memory", HOUR))
+    assert after == before
+
+
+def test_late_traces_are_scored_and_the_hour_is_restated(store: Store) -> None:
+    source = MemorySource(traces(3))
+    parts = make_parts(store, source, ScriptedEvaluator())
+    run(parts)
+    source.traces.append(make_trace(source="memory", trace_id="late", start_time=at(30)))
+
+    report = run(parts, hours_later=5)
+
+    assert report.late == 1
+    assert report.coverage[0].late == 1
+    summary = store.summaries("memory", HOUR, series=SERIES, segment=ALL_TRAFFIC)[0]
+    assert (summary.n, summary.restated) == (4, True)
+
+
+def test_an_unfinished_trace_is_waited_for_and_then_taken_as_it_is(store: Store) -> None:
+    unfinished = make_trace(source="memory", trace_id="open", complete=False, start_time=at(5))
+    parts = make_parts(
+        store,
+        MemorySource([*traces(2), unfinished]),
+        ScriptedEvaluator(),
+        timing=TimingPlan(max_wait=timedelta(hours=1)),
+    )
+
+    early = run(parts, hours_later=1.5)
+    assert (early.waiting, early.coverage[0].eligible, early.coverage[0].listed) == (1, 2, 3)
+
+    late = run(parts, hours_later=2.5)
+    assert (late.waiting, late.coverage[0].scored) == (0, 3)
+
+
+def test_a_sample_is_scored_with_its_inclusion_probability(store: Store) -> None:
+    evaluator = ScriptedEvaluator()
+    parts = make_parts(store, MemorySource(traces(20)), evaluator, design=SampleDesign(per_hour=5))
+
+    run(parts)
+
+    expected = sorted((t.trace_id for t in traces(20)), key=position)[:5]
+    assert sorted(evaluator.seen) == sorted(expected)
+    (stored,) = store.evaluations("memory", expected[0])
+    assert stored.inclusion_probability == 5 / 20
+
+
+def test_a_late_trace_may_take_a_place_in_the_sample_and_the_summary_follows(store: Store) -> None:
+    everyone = sorted(traces(9), key=lambda t: position(t.trace_id))
+    source = MemorySource(everyone[1:])
+    parts = make_parts(store, source, ScriptedEvaluator(), design=SampleDesign(per_hour=3))
+    run(parts)
+    source.traces.append(everyone[0])
+
+    run(parts, hours_later=5)
+
+    (sample,) = store.score_samples("memory", SERIES, HOUR, (), 10)
+    assert len(sample.values) == 3
+    left_out = store.evaluations("memory", everyone[3].trace_id)[0]
+    assert left_out.inclusion_probability is None
+
+
+def test_measures_cover_all_traffic_though_nothing_is_sampled(store: Store) -> None:
+    source = MemorySource(traces(20))
+    parts = make_parts(
+        store, source, ScriptedEvaluator(), design=SampleDesign(per_hour=1), segments=("feature",)
+    )
+
+    run(parts)
+
+    assert len(source.fetched) == 1
+    latency = Series(evaluator="latency_ms", version="1")
+    for segment in (ALL_TRAFFIC, Segment(field="feature", value="search")):
+        (summary,) = store.summaries("memory", HOUR, series=latency, segment=segment)
+        assert summary.n == 20
+
+
+def test_chunks_bound_what_is_fetched_at_once(store: Store) -> None:
+    heard: list[tuple[int, int]] = []
+    parts = make_parts(store, MemorySource(traces(7)), ScriptedEvaluator(), chunk_size=3)
+    clock = SteppingClock(START + timedelta(hours=2))
+
+    asyncio.run(
+        evaluate_window(
+            parts, HOUR, run_id="r", clock=clock, on_chunk=lambda n, of: heard.append((n, of))
+        )
+    )
+
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_hour_without_traces_is_done_and_says_so(store: Store) -> None:
+    report = run(make_parts(store, MemorySource([]), ScriptedEvaluator()))
+
+    assert report.listed == 0
+    assert [w.status for w in store.windows("memory", HOUR)] == ["done"]
