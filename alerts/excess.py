@@ -1,19 +1,16 @@
 """Too many bad outputs: how many more than tolerated, how sure, and since when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts import wording
 from alerts.binomial import at_least
+from alerts.cusum import FURTHER_SHARES, log_ratio, onset, worse
 from tailwatch.alert import FindingStatus
 from tailwatch.window import Window
-
-FURTHER_SHARES = (0.03, 0.06, 0.12, 0.25, 0.5)
-"""How much further bad share the onset is looked for: the small, the middling and the large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +75,11 @@ def excess(
     # The observed share is one of the alternatives, so that a small but sure excess has its own.
     observed = (bad / n - tolerated) / (1 - tolerated)
     hours = list(history)
-    first = onset(
-        np.array([hour.bad for hour in hours]),
-        np.array([hour.n for hour in hours]),
-        tolerated,
-        further=(*FURTHER_SHARES, min(observed, 0.999)),
-    )
+    hourly_n = np.array([hour.n for hour in hours])
+    hourly_bad = np.array([hour.bad for hour in hours])
+    alternatives = worse(tolerated, (*FURTHER_SHARES, min(observed, 0.999)))
+    ratios = log_ratio(hourly_bad[:, None], hourly_n[:, None], tolerated, alternatives)
+    first = onset(ratios, hourly_n > 0)
     return Excess(
         status=FindingStatus.BREACH,
         bad=bad,
@@ -92,28 +88,3 @@ def excess(
         onset=hours[first].window.start,
         onset_or_earlier=first == 0,
     )
-
-
-def onset(
-    bad: NDArray[np.int_],
-    n: NDArray[np.int_],
-    tolerated: float,
-    further: Sequence[float] = FURTHER_SHARES,
-) -> int:
-    """The index of the hour in which the bad share most plausibly rose above `tolerated`.
-
-    The last zero of the CUSUM S_t = max(0, S_(t-1) + L_t) of the binomial log-likelihood ratio
-    L = bad log(a / p) + (n - bad) log((1 - a) / (1 - p)), p = tolerated, a = p + d (1 - p), for
-    the d of `further` whose S is largest at the end (Page, Biometrika 41, 1954). Hours without
-    outputs add nothing: an onset after a gap is the first hour that had outputs again.
-    """
-    p = tolerated
-    a = p + np.array(further, dtype=np.float64) * (1 - p)
-    ratio = np.outer(bad, np.log(a / p)) + np.outer(n - bad, np.log((1 - a) / (1 - p)))
-    level = np.zeros(len(a))
-    start = np.zeros(len(a), dtype=np.int_)
-    for hour, step in enumerate(ratio):
-        if n[hour]:
-            start = np.where(level <= 0, hour, start)
-            level = np.maximum(0.0, level + step)
-    return int(start[int(np.argmax(level))])
