@@ -2,7 +2,7 @@
 
 Seeded streams of pass/fail scores are checked every hour by the shipped rule and lifecycle, with
 the default options (24 h pooled, at most 10 % bad, alpha 0.001). Run it with
-`python -m benchmarks.floor_alarms [weeks]`; 40 weeks a row take about two minutes.
+`python -m benchmarks.floor_alarms [weeks]`; 100 weeks a row take about two minutes.
 """
 
 import sys
