@@ -1,6 +1,7 @@
 """What is wrong with an input line, as one sentence that is safe to show."""
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 MAX_SENTENCE_CHARS = 300
 _MAX_SHOWN_CHARS = 40
@@ -19,16 +20,23 @@ def sentence(error: Exception) -> str:
     """
     if not isinstance(error, ValidationError):
         return printable(str(error))
-    first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "value_error":
-        parent = where.rpartition(".")[0] if not where[-1:].isdigit() else where
-        said = first["msg"].removeprefix("Value error, ")
-        return printable(f"{parent}: {said}" if parent else said)
-    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return printable(f"{where}: there is no such field; leave it out or put it in metadata")
-    if first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
+    return _problem(error.errors(include_url=False, include_context=False)[0])
+
+
+def sentences(error: ValidationError) -> str:
+    """Everything that is wrong, for a person who wrote it by hand."""
+    return "; ".join(map(_problem, error.errors(include_url=False, include_context=False)))
+
+
+def _problem(found: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "value_error":
+        said = found["msg"].removeprefix("Value error, ")
+        return printable(f"{where}: {said}" if where else said)
+    if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return printable(f"{where}: there is no such field; leave it out")
+    if found["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return printable(f"{where}: this field is required")
-    given = ascii(first["input"])
+    given = ascii(found["input"])
     shown = f" is {given}" if len(given) <= _MAX_SHOWN_CHARS else ""
-    return printable(f"{where}{shown}: {first['msg']}")
+    return printable(f"{where}{shown}: {found['msg']}")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from sources.faults import printable, sentence
+from sources.faults import printable, sentences
 from sources.file_fetch import fetch_entries
 from sources.file_index import FileIndex, Key
 from tailwatch.errors import ConfigurationError, SourceError
@@ -46,7 +46,7 @@ def files_source(name: str, options: Mapping[str, Any]) -> "FilesSource":
     try:
         accepted = FilesOptions.model_validate(dict(options))
     except ValidationError as error:
-        raise ConfigurationError(f"source `files`, option {sentence(error)}") from error
+        raise ConfigurationError(f"source `files`, option {sentences(error)}") from error
     return FilesSource(name, accepted.path)
 
 
@@ -65,15 +65,15 @@ class FilesSource:
         except SourceError as error:
             return Health(ok=False, sentence=str(error))
         index = self._index
-        files = f"{len(index.files):,} file{'' if len(index.files) == 1 else 's'}"
-        malformed = f"{index.malformed:,} malformed lines"
+        files = _count(len(index.files), "file")
+        malformed = _count(index.malformed, "malformed line")
         if index.newest is None:
             return Health(ok=False, sentence=f"{files} without a single trace, {malformed}")
         newest = f"{index.newest:%Y-%m-%d %H:%M} UTC"
         texts = "with" if index.has_output else "without"
         return Health(
             ok=True,
-            sentence=f"{len(index):,} traces in {files}, the newest of {newest}, "
+            sentence=f"{_count(len(index), 'trace')} in {files}, the newest of {newest}, "
             f"{malformed}, {texts} output texts",
         )
 
@@ -124,6 +124,10 @@ class FilesSource:
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._index.refresh)
         self._scanned = True
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _take(items: Iterator[Trace | FetchError]) -> list[Trace | FetchError]:

@@ -80,6 +80,7 @@ class LogRecord:
         for name in ("span_id", "parent_id"):
             if not (getattr(self, name) or "").strip():
                 object.__setattr__(self, name, None)
+        object.__setattr__(self, "feedback", self.all_feedback)
 
     @property
     def end_time(self) -> datetime | None:
