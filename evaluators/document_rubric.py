@@ -1,0 +1,155 @@
+"""Rubrics about single documents: how relevant each retrieved document is to the question."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import ClassVar
+from weakref import WeakValueDictionary
+
+from evaluators.material import Material, Section, render
+from evaluators.rubric_file import Need, Rubric
+from evaluators.sections import sections_of
+from evaluators.verdicts import ScoredVerdict, contained, no_judge, verdict_for
+from tailwatch.alert import Direction
+from tailwatch.outcome import NO_USAGE, Failed, Outcome, Score, Skipped, SkipReason, Usage
+from tailwatch.protocols import UNIT_SCALE, EvaluatorTools, Judge, Scale
+from tailwatch.trace import RetrievedDocument, Trace
+
+DEFAULT_DEPTH = 5
+
+Judged = Sequence[tuple[RetrievedDocument, ScoredVerdict]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRubricEvaluator:
+    """Asks the judge about each of a trace's first `depth` documents that has a text.
+
+    A trace's score is the mean of its documents' scores, its `details` their grades by document id.
+    One document that could not be judged leaves its trace without a score. A question that came up
+    before in this instance, the same texts in the same frame, is not asked again.
+    """
+
+    rubric: Rubric
+    tools: EvaluatorTools
+    depth: int = DEFAULT_DEPTH
+
+    scale: ClassVar[Scale] = UNIT_SCALE
+    batch_size: ClassVar[int] = 32
+
+    _known: dict[bytes, ScoredVerdict] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _asking: WeakValueDictionary[bytes, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, init=False, repr=False, compare=False
+    )
+
+    @property
+    def name(self) -> str:
+        return self.rubric.name
+
+    @property
+    def version(self) -> str:
+        version = self.rubric.version
+        return version if self.depth == DEFAULT_DEPTH else f"{version}-depth{self.depth}"
+
+    @property
+    def judge(self) -> str:
+        return self.tools.judge.model if self.tools.judge else ""
+
+    @property
+    def direction(self) -> Direction:
+        return self.rubric.direction
+
+    async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
+        """One outcome for each trace, in order; a fault in one leaves the others alone."""
+        return [
+            judged if isinstance(judged, Skipped | Failed) else _mean(judged)
+            for judged in await self._judge_all(traces)
+        ]
+
+    async def grade_documents(
+        self, traces: Sequence[Trace]
+    ) -> Sequence[Mapping[str, int] | Skipped | Failed]:
+        """For each trace the grades of its documents by id, as relevance judgements are kept.
+
+        Grades count from 0, the rubric's lowest score. A document without an id is left out; an id
+        that comes up twice (two passages of one document) has the better grade.
+        """
+        return [
+            judged if isinstance(judged, Skipped | Failed) else _grades(judged)
+            for judged in await self._judge_all(traces)
+        ]
+
+    async def _judge_all(self, traces: Sequence[Trace]) -> Sequence[Judged | Skipped | Failed]:
+        judged = await asyncio.gather(*map(self._judge_trace, traces), return_exceptions=True)
+        return [contained(each) for each in judged]
+
+    async def _judge_trace(self, trace: Trace) -> Judged | Skipped | Failed:
+        judge = self.tools.judge
+        if judge is None:
+            return no_judge(self.tools)
+        rest = sections_of(trace, [n for n in self.rubric.needs if n is not Need.DOCUMENTS])
+        if isinstance(rest, Skipped):
+            return rest
+        documents = [d for d in trace.documents[: self.depth] if d.text and d.text.strip()]
+        if not documents:
+            return Skipped(reason=SkipReason.MISSING_DOCUMENTS)
+        most = self.tools.max_material_chars
+        materials = [
+            render([*rest, Section(name="document", text=d.text or "")], most) for d in documents
+        ]
+        verdicts = await asyncio.gather(*(self._ask_once(m, judge) for m in materials))
+        return _complete(documents, verdicts)
+
+    async def _ask_once(self, material: Material, judge: Judge) -> ScoredVerdict | Skipped | Failed:
+        """The verdict on the material; one that was paid for before comes without usage."""
+        key = blake2b(material.text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            if key in self._known:
+                return self._known[key]
+            verdict = await verdict_for(self.rubric, material, judge)
+            if isinstance(verdict, ScoredVerdict):
+                self._known[key] = replace(verdict, usage=NO_USAGE, explanation="")
+            return verdict
+
+
+def _complete(
+    documents: Sequence[RetrievedDocument], verdicts: Sequence[ScoredVerdict | Skipped | Failed]
+) -> Judged | Skipped | Failed:
+    """All the verdicts, or the first failure with what all of them took, or the first skip."""
+    judged = [v for v in verdicts if isinstance(v, ScoredVerdict)]
+    if len(judged) == len(documents):
+        return list(zip(documents, judged, strict=True))
+    failed = [v for v in verdicts if isinstance(v, Failed)]
+    if failed:
+        return replace(failed[0], usage=_total([*judged, *failed]))
+    return next(v for v in verdicts if isinstance(v, Skipped))
+
+
+def _mean(judged: Judged) -> Score:
+    verdicts = [verdict for _, verdict in judged]
+    return Score(
+        value=sum(verdict.score for verdict in verdicts) / len(verdicts),
+        details={
+            "grades": {
+                document.id or f"without id, rank {document.rank}": verdict.grade
+                for document, verdict in judged
+            }
+        },
+        usage=_total(verdicts),
+    )
+
+
+def _grades(judged: Judged) -> Mapping[str, int] | Skipped:
+    grades: dict[str, int] = {}
+    for document, verdict in judged:
+        if document.id is not None:
+            grades[document.id] = max(verdict.grade, grades.get(document.id, 0))
+    if not grades:
+        return Skipped(reason=SkipReason.MISSING_DOCUMENTS, detail="no document has an id")
+    return grades
+
+
+def _total(items: Sequence[ScoredVerdict | Failed]) -> Usage:
+    return sum((item.usage for item in items), NO_USAGE)
