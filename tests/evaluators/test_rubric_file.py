@@ -70,8 +70,8 @@ def test_a_rubric_does_not_change_without_its_version(path: Path) -> None:
     now = fingerprint(rubric)
     assert pinned == now, (
         f"what a judge is asked by {path.name} is not what version {rubric.version!r} asked, so "
-        "its scores would be mixed with others in one series. Raise `version` in that file (in all of "
-        f'them if the frame changed) and add "<the new version>": "{now}" to {PINS.name}; never '
+        "its scores would be mixed with others in one series. Raise `version` in that file (in all "
+        f'of them if the frame changed) and add "<the new version>": "{now}" to {PINS.name}; never '
         "change a line that is there"
     )
 
