@@ -88,10 +88,10 @@ class FilesSource:
         if limit < 1:
             raise SourceError(f"limit is {limit}; a page has at least one trace")
         low: Key = (window.start, "")
-        if cursor is None:
-            await self._refresh()
-        else:
+        if cursor is not None:
             low = max(low, _after(cursor))
+        if cursor is None or not self._scanned:
+            await self._refresh()
         entries = self._index.between(low, window.end, limit + 1)
         refs = [entry.ref for entry in entries[:limit]]
         return Page(
@@ -102,15 +102,15 @@ class FilesSource:
 
     async def fetch(self, refs: Sequence[TraceRef]) -> AsyncIterator[Trace | FetchError]:
         """Each trace in full, or why not, in the order of the files."""
-        if not self._scanned:
+        if not all(map(self._knows, refs)):
             await self._refresh()
         entries = []
         for ref in refs:
-            entry = self._index.entry(ref.trace_id) if ref.source == self.name else None
-            if entry is None:
+            entry = self._index.entry(ref.trace_id)
+            if entry is None or ref.source != self.name:
                 yield FetchError(
                     source=self.name,
-                    location=ref.trace_id,
+                    location=printable(ref.trace_id),
                     message="no file has this trace any more",
                     trace_id=ref.trace_id,
                 )
@@ -120,6 +120,9 @@ class FilesSource:
         while batch := await asyncio.to_thread(_take, items):
             for item in batch:
                 yield item
+
+    def _knows(self, ref: TraceRef) -> bool:
+        return self._index.entry(ref.trace_id) is not None
 
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._index.refresh)

@@ -19,6 +19,7 @@ from tailwatch.trace_checks import (
     refuse_broken_tree,
     refuse_empty,
     refuse_end_before_start,
+    refuse_huge,
     refuse_long,
     refuse_negative,
     refuse_not_finite,
@@ -236,6 +237,7 @@ class Trace:
         for name in MEASURES:
             refuse_not_finite(name, getattr(self, name))
             refuse_negative(name, getattr(self, name))
+            refuse_huge(name, getattr(self, name))
         for name, value in self.scores.items():
             refuse_not_finite(f"scores.{name}", value)
         for name in ("input", "output", "reference"):

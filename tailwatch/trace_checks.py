@@ -9,6 +9,9 @@ from tailwatch.errors import InvalidTraceError
 MAX_TEXT_CHARS = 1_000_000
 """The longest text one field may hold; longer ones are refused, not cut."""
 
+MAX_AMOUNT = 2**53
+"""The largest measure of a trace: the database can hold it, and a float without rounding."""
+
 
 def utc(name: str, value: datetime) -> datetime:
     if value.tzinfo is None:
@@ -36,6 +39,11 @@ def refuse_end_before_start(start: datetime, end: datetime) -> None:
 def refuse_negative(name: str, value: float | None) -> None:
     if value is not None and value < 0:
         raise InvalidTraceError(f"{name} is {value}; it must be 0 or more, or left out")
+
+
+def refuse_huge(name: str, value: float | None) -> None:
+    if value is not None and value > MAX_AMOUNT:
+        raise InvalidTraceError(f"{name} is over {MAX_AMOUNT:,}; it must be less, or left out")
 
 
 def refuse_not_finite(name: str, value: float | None) -> None:

@@ -121,6 +121,15 @@ def test_a_ref_of_another_process_can_be_fetched(name: str, tmp_path: Path) -> N
 
 
 @every_source
+def test_a_listing_goes_on_in_another_process(name: str, tmp_path: Path) -> None:
+    window = Window(START, START + HOUR)
+    first = asyncio.run(staged(name, tmp_path, traces_at([0, 1, 2])).list_traces(window, limit=2))
+    again = staged(name, tmp_path, traces_at([0, 1, 2]))
+    rest = asyncio.run(again.list_traces(window, first.next_cursor))
+    assert [ref.trace_id for ref in (*first.items, *rest.items)] == ["t0", "t1", "t2"]
+
+
+@every_source
 def test_a_healthy_place_says_so(name: str, tmp_path: Path) -> None:
     health = asyncio.run(staged(name, tmp_path, traces_at([0])).check())
     assert health.ok

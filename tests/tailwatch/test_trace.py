@@ -31,6 +31,8 @@ def tree(*edges: tuple[str, str | None]) -> tuple[Span, ...]:
         ({"end_time": at(-1)}, "is before start_time"),
         ({"end_time": BEYOND}, "outside the calendar"),
         ({"input_tokens": -1}, "input_tokens is -1; it must be 0 or more"),
+        ({"output_tokens": 10**30}, "output_tokens is over 9,007,199,254,740,992"),
+        ({"cost_usd": 1e308}, "cost_usd is over"),
         ({"latency_ms": -0.5}, "latency_ms is -0.5"),
         ({"cost_usd": float("nan")}, "cost_usd is nan; it must be a finite number"),
         ({"ttft_ms": float("inf")}, "ttft_ms is inf"),
