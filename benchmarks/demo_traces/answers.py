@@ -50,10 +50,10 @@ def ungrounded_answer(
     unrelated: Sequence[Passage],
 ) -> str:
     """An answer that starts from the passages and goes on with what they do not say."""
-    length = rng.randint(*style.sentences)
+    length = max(4, rng.randint(*style.sentences))
     kept = _best_sentences(rng, query, passages, length // 2)
-    invented = rng.sample(INVENTED, max(1, length // 4))
-    others = rng.sample(unrelated, max(0, length - len(kept) - len(invented)))
+    invented = rng.sample(INVENTED, length // 4)
+    others = rng.sample(unrelated, length - len(kept) - len(invented))
     made_up = invented + [rng.choice(passage.sentences) for passage in others]
     rng.shuffle(made_up)
     return _dress(rng, style, kept + made_up)

@@ -36,8 +36,8 @@ MODELS = {
     ),
     "marten-large": Model(
         style=Style(reword=0.5, opener=0.35, link=0.3, aside=0.28, closer=0.35, sentences=(3, 5)),
-        input_price=1.5,
-        output_price=20.0,
+        input_price=1.4,
+        output_price=19.8,
         first_token_ms=610,
         token_ms=15,
     ),

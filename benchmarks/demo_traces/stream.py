@@ -13,7 +13,7 @@ from benchmarks.demo_traces.traffic import Session, sessions
 from benchmarks.demo_traces.turns import Assistant
 
 DEFAULT_END = datetime(2026, 11, 15, tzinfo=UTC)
-DEFAULT_SEED = 20261115
+DEFAULT_SEED = 1
 _HOUR = timedelta(hours=1)
 
 

@@ -57,7 +57,7 @@ def _steps(rng: Random, clock: Clock, turn: Turn, agent: bool) -> tuple[list[Jso
     """The spans below the root in order, and the type of the error that ended them, if any."""
     steps: list[Json] = []
     if agent:
-        steps.append(_llm(rng, clock, turn, "plan", 180, rng.randint(12, 24), None) | _id(1))
+        steps.append(_llm(rng, clock, turn, "plan", 110, rng.randint(6, 14), None) | _id(1))
         calls, gave_up = call_tools(rng, clock, first_span=2)
         steps += calls
         if gave_up:

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-_FEATURES = {"search": 0.33, "setup-help": 0.26, "api-reference": 0.2, "troubleshooting": 0.21}
-_MODELS = {"marten-small": 0.68, "marten-large": 0.32}
+_FEATURES = {"search": 0.34, "setup-help": 0.26, "api-reference": 0.19, "troubleshooting": 0.21}
+_MODELS = {"marten-small": 0.7, "marten-large": 0.3}
 _ENVIRONMENTS = {"production": 0.88, "staging": 0.12}
 _TURNS = {1: 0.66, 2: 0.22, 3: 0.09, 4: 0.03}
 _TRACES_PER_SESSION = 1.53
 _USERS = 400
-_V3_PERCENT = 38
+_V3_PERCENT = 34
 _WEEKEND = 0.75
 
 V2_BEFORE_END = timedelta(hours=300)
@@ -52,7 +52,7 @@ def sessions(rng: Random, hour: datetime, end: datetime, scale: float) -> Iterat
 
 
 def prompt_version(user: int, now: datetime, end: datetime) -> str:
-    """v1, later v2 for all, later v3 for 38 of 100 users beside v2."""
+    """v1, later v2 for all, later v3 for 34 of 100 users beside v2."""
     if now < end - V2_BEFORE_END:
         return "v1"
     return "v3" if now >= end - V3_BEFORE_END and user % 100 < _V3_PERCENT else "v2"
