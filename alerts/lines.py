@@ -1,0 +1,181 @@
+"""What a baseline says is normal: the lines that bad outputs fall beyond, and how many do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.binomial import upper_limit
+from alerts.percentiles import rank
+from tailwatch.alert import Direction, ScoreSample, Segment
+
+LEVELS = (0.02, 0.05, 0.1, 0.25)
+"""The baseline shares at which lines are drawn: severe changes show at the first ones, mild at the
+last."""
+
+LEAST_BASELINE = 500
+"""Scored outputs without which there is no baseline."""
+
+LEAST_SEGMENT = 200
+"""Scored outputs without which a segment has no lines of its own."""
+
+_LEAST_FOR_FIRST_LEVEL = 500
+_BLOCKS = (1, 6)
+_MOST_BAD = 0.5
+
+Cells = Mapping[Segment, Sequence[ScoreSample]]
+"""The hours of each segment of a monitor; the segments share no output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Beyond `score` is bad, and so is `score` itself when `inclusive`."""
+
+    score: float
+    inclusive: bool
+    direction: Direction
+
+    def bad(self, values: NDArray[np.float64]) -> int:
+        """How many of the values are beyond the line."""
+        if self.direction is Direction.HIGHER_IS_BETTER:
+            beyond = values <= self.score if self.inclusive else values < self.score
+        else:
+            beyond = values >= self.score if self.inclusive else values > self.score
+        return int(np.count_nonzero(beyond))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lines:
+    """The lines of a monitor: a row for each of `segments` and a last one for all the others.
+
+    `lines[row][level]` is None where the row has too few outputs for the level. `usual` and
+    `tolerated` (rows x levels) are the share of outputs that is bad in the baseline and the share
+    up to which nothing is said. `effect` (levels) is how many times more variable the baseline's
+    counts were than those of independent outputs, at least 1. `baseline_bad` of the `baseline_n`
+    outputs (levels) of the whole monitor were bad.
+    """
+
+    segments: tuple[Segment, ...]
+    lines: tuple[tuple[Line | None, ...], ...]
+    usual: NDArray[np.float64]
+    tolerated: NDArray[np.float64]
+    effect: NDArray[np.float64]
+    baseline_bad: NDArray[np.int_]
+    baseline_n: NDArray[np.int_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Counts:
+    """`bad` of `n` outputs by hour, row of the lines, and level; hours are oldest first.
+
+    `n` is 0 at the levels for which the row has no line.
+    """
+
+    starts: tuple[datetime, ...]
+    bad: NDArray[np.int_]
+    n: NDArray[np.int_]
+
+
+def learn(baseline: Cells, direction: Direction, *, tolerance: float = 0.1) -> Lines | None:
+    """The lines of a monitor from the hours of its baseline; None below 500 scored outputs.
+
+    A segment has its own lines from 200 outputs on, and one at the 2 % level from 500 on. The
+    others share lines, learned from them together when they have 200 outputs, else from all.
+    The usual share is p = (r + 1/2) / (B + 1); tolerated is the larger of (1 + tolerance) p and p
+    raised by the odds ratio that takes the monitor's total to its 95 % Clopper-Pearson limit.
+    The effect is the Pearson dispersion of the baseline's counts, the larger of that over hours
+    and that over blocks of six.
+    """
+    values = {segment: _values(hours) for segment, hours in baseline.items()}
+    everything = _joined(values.values())
+    if len(everything) < LEAST_BASELINE:
+        return None
+    own = tuple(segment for segment, row in values.items() if len(row) >= LEAST_SEGMENT)
+    others = _joined(row for segment, row in values.items() if segment not in own)
+    rows = [*(values[s] for s in own), others if len(others) >= LEAST_SEGMENT else everything]
+    lines = tuple(tuple(_line(row, level, direction) for level in LEVELS) for row in rows)
+    usual = np.array(
+        [[_usual(row, line) for line in by] for row, by in zip(rows, lines, strict=True)]
+    )
+    counts = count(baseline, own, lines)
+    bad, n = counts.bad.sum(axis=(0, 1)), counts.n.sum(axis=(0, 1))
+    limit = np.array([upper_limit(int(r), int(b)) for r, b in zip(bad, n, strict=True)])
+    odds = _odds(usual) * _odds(limit) / _odds((bad + 0.5) / (n + 1))
+    return Lines(
+        segments=own,
+        lines=lines,
+        usual=usual,
+        tolerated=np.maximum(odds / (1 + odds), (1 + tolerance) * usual),
+        effect=np.maximum(1.0, np.max([_dispersion(counts, usual, b) for b in _BLOCKS], axis=0)),
+        baseline_bad=bad,
+        baseline_n=n,
+    )
+
+
+def count(
+    cells: Cells, segments: Sequence[Segment], lines: Sequence[Sequence[Line | None]]
+) -> Counts:
+    """The bad outputs of every hour; `segments` and `lines` are those of a `Lines`."""
+    starts = tuple(sorted({hour.window.start for hours in cells.values() for hour in hours}))
+    index = {start: i for i, start in enumerate(starts)}
+    bad = np.zeros((len(starts), len(lines), len(LEVELS)), dtype=np.int_)
+    n = np.zeros_like(bad)
+    for segment, hours in cells.items():
+        row = segments.index(segment) if segment in segments else len(segments)
+        for hour in hours:
+            values = np.asarray(hour.values, dtype=np.float64)
+            for level, line in enumerate(lines[row]):
+                if line is not None:
+                    bad[index[hour.window.start], row, level] += line.bad(values)
+                    n[index[hour.window.start], row, level] += len(values)
+    return Counts(starts=starts, bad=bad, n=n)
+
+
+def _line(row: NDArray[np.float64], level: float, direction: Direction) -> Line | None:
+    """The line at the smallest score c with F(c) >= level, never interpolated.
+
+    "Beyond c" or "c and beyond" is bad, whichever has the baseline share nearer to the level on a
+    log scale; the latter only while it is less than half of the outputs, so that the line of a
+    pass/fail score is "failed" and never "failed or passed".
+    """
+    if level == LEVELS[0] and len(row) < _LEAST_FOR_FIRST_LEVEL:
+        return None
+    higher = direction is Direction.HIGHER_IS_BETTER
+    worst_first = np.sort(row) if higher else np.sort(row)[::-1]
+    score = float(worst_first[rank(len(row), level) - 1])
+    without, including = (
+        Line(score=score, inclusive=inclusive, direction=direction) for inclusive in (False, True)
+    )
+    p, p_including = _usual(row, without), _usual(row, including)
+    nearer = abs(np.log(p_including / level)) < abs(np.log(p / level))
+    return including if nearer and p_including < _MOST_BAD else without
+
+
+def _usual(row: NDArray[np.float64], line: Line | None) -> float:
+    return 0.5 if line is None else (line.bad(row) + 0.5) / (len(row) + 1)
+
+
+def _dispersion(counts: Counts, usual: NDArray[np.float64], block: int) -> NDArray[np.float64]:
+    """Per level, chi-square over its degrees of freedom of the counts over blocks of hours."""
+    begin = np.arange(0, len(counts.starts), block)
+    bad = np.add.reduceat(counts.bad.sum(axis=1), begin)
+    expected = np.add.reduceat((counts.n * usual).sum(axis=1), begin)
+    variance = np.add.reduceat((counts.n * usual * (1 - usual)).sum(axis=1), begin)
+    seen = variance > 0
+    square = np.divide((bad - expected) ** 2, variance, out=np.zeros_like(variance), where=seen)
+    dispersion: NDArray[np.float64] = square.sum(axis=0) / np.maximum(1, seen.sum(axis=0) - 1)
+    return dispersion
+
+
+def _odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    return share / (1 - share)
+
+
+def _values(hours: Iterable[ScoreSample]) -> NDArray[np.float64]:
+    return _joined(np.asarray(hour.values, dtype=np.float64) for hour in hours)
+
+
+def _joined(parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.empty(0), *parts])
