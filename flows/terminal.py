@@ -86,9 +86,9 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
-def plain(value: Series | Segment | str) -> Text:
+def plain(value: Series | Segment | str, limit: int = 200) -> Text:
     """Text that a table shows as it is: no markup, control characters made visible."""
-    return Text(printable(str(value), 200))
+    return Text(printable(str(value), limit))
 
 
 def run_lines(report: RunReport, command: str) -> list[str]:

@@ -1,13 +1,14 @@
 """`tailwatch alerts`: what is wrong, since when, how sure, and which traces show it."""
 
 import asyncio
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from alerts.render import in_full, one_line
 from flows.checking import CheckReport, check_alerts, owed_checks
-from flows.cli.context import chosen, console, now, progress_bar, say_json
+from flows.cli.context import chosen, console, now, parse_moment, progress_bar, say_json
 from flows.evidence import worst_traces
 from flows.parts import Parts
 from flows.terminal import worst_lines
@@ -25,13 +26,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")
 
 
 @app.command("check")
-def check(context: typer.Context, as_json: AsJson = False) -> None:
+def check(
+    context: typer.Context,
+    until: Annotated[
+        str | None, typer.Option(help="Check up to this time. Default: the last settled hour.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Apply the plan's rules to every hour not checked yet. Exit code 3: an alert is open."""
     command = chosen(context)
 
     async def work() -> tuple[CheckReport, list[Alert]]:
         async with open_parts(command.plan_file(), command.settings) as parts:
-            report = check_with_progress(parts)
+            settled = Window.last_settled(now(), parts.plan.timing.settle).end
+            report = check_with_progress(
+                parts, settled if until is None else parse_moment(until, "--until")
+            )
             return report, open_alerts(parts)
 
     report, alerts = asyncio.run(work())
@@ -125,11 +135,9 @@ def open_alerts(parts: Parts) -> list[Alert]:
     return parts.store.alerts({AlertState.OPEN}, limit=None, source=parts.source.name)
 
 
-def check_with_progress(parts: Parts) -> CheckReport:
+def check_with_progress(parts: Parts, until: datetime) -> CheckReport:
     """Checks every hour that is owed a check, with a bar."""
-    source = parts.source.name
-    settled = Window.last_settled(now(), parts.plan.timing.settle).end
-    moments = owed_checks(parts.store, source, settled)
+    moments = owed_checks(parts.store, parts.source.name, until)
     with progress_bar() as bar:
         task = bar.add_task("checking", total=len(moments))
         return check_alerts(parts, moments, on_check=lambda _: bar.advance(task))

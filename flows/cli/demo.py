@@ -12,10 +12,10 @@ from rich.console import Console
 
 from alerts.percentiles import quantile
 from alerts.render import one_line
+from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.rubric import RubricEvaluator
-from flows.checking import check_alerts, owed_checks
-from flows.cli.alerts import open_alerts
-from flows.cli.context import CommandContext, console, progress_bar
+from flows.cli.alerts import check_with_progress, open_alerts
+from flows.cli.context import CommandContext, console
 from flows.cli.run import run_with_progress
 from flows.overview import hourly_samples, named_series, pooled, steps
 from flows.parts import Parts
@@ -28,6 +28,7 @@ TRACES = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 15, tzinfo
 """The time that the bundled traces cover."""
 
 LAST_HOUR = Window(TRACES.end - HOUR, TRACES.end)
+RUBRICS = (RubricEvaluator, DocumentRubricEvaluator)
 SHOWN = ("lexical_support", "ndcg@10", "reference_recall", "cost_usd")
 CHART_STEP = timedelta(hours=6)
 
@@ -92,15 +93,12 @@ def _judge_line(parts: Parts) -> str:
 
 
 def _without_judges(parts: Parts) -> Parts:
-    cheap = tuple(p for p in parts.evaluators if not isinstance(p.evaluator, RubricEvaluator))
+    cheap = tuple(p for p in parts.evaluators if not isinstance(p.evaluator, RUBRICS))
     return replace(parts, evaluators=cheap)
 
 
 def _check(parts: Parts) -> list[Alert]:
-    moments = owed_checks(parts.store, parts.source.name, TRACES.end)
-    with progress_bar() as bar:
-        task = bar.add_task("checking", total=len(moments))
-        check_alerts(parts, moments, on_check=lambda _: bar.advance(task))
+    check_with_progress(parts, TRACES.end)
     return open_alerts(parts)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.context import chosen, console, say_json
 from flows.overview import named_series, newest, pooled
-from flows.terminal import coverage_table, scores_table
+from flows.terminal import coverage_table, plain, scores_table
 from flows.wiring import open_parts
 from tailwatch.alert import ScoreSummary
 from tailwatch.coverage import Coverage
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("scores")(scores)
     app.command("coverage")(coverage)
+    app.command("problems")(problems)
 
 
 def scores(
@@ -90,6 +91,26 @@ def coverage(
         say_json([coverage_record(account) for account in accounts])
     else:
         console().print(coverage_table(accounts))
+
+
+def problems(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Traces and input lines that could not be read: where, and why."""
+    command = chosen(context)
+    with command.store() as store:
+        errors = store.fetch_errors(command.plan_file().plan.source.name, limit)
+    if as_json:
+        say_json(
+            [{"location": e.location, "trace_id": e.trace_id, "why": e.message} for e in errors]
+        )
+        return
+    for error in errors:
+        console().print(plain(f"{error.location}: {error.message}", 500))
+    if not errors:
+        console().print("Every listed trace could be read.")
 
 
 def parse_span(text: str) -> timedelta:

@@ -1,0 +1,79 @@
+"""Faults of a plan are told with their line and what is accepted."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.plan_file import read_plan
+from tailwatch.errors import ConfigurationError, PlanError
+
+GOOD = """\
+source:
+  use: files
+  name: mine
+timing:
+  settle: 15m
+evaluators:
+  - use: ndcg@10
+  - use: lexical_support
+    sampling: {rate: 0.5}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "plan.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_good_plan_is_read(tmp_path: Path) -> None:
+    plan = read_plan(write(tmp_path, GOOD)).plan
+
+    assert plan.source.name == "mine"
+    assert plan.timing.settle.total_seconds() == 900
+    assert plan.evaluators[1].sampling is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("settle: 15m", "settle: soon", 5, "as in 6h"),
+        ("settle: 15m", "setle: 15m", 5, "not a known setting"),
+        ("rate: 0.5", "rate: 1.5", 9, "less than or equal to 1"),
+        ("  - use: ndcg@10", "  - options: {}", 7, "either `use`"),
+        ("  name: mine\n", "", 1, "source.name: missing"),
+        ("timing:", "segments: [colour]\ntiming:", 1, "'colour' is not a segment"),
+        ("  settle: 15m", "  settle: 15m\n  settle: 1h", 6, "given twice"),
+        ("source:", "source: [", 3, "not valid YAML"),
+        ("evaluators:", "rules: [{use: floor}, {use: floor}]\nevaluators:", 1, "two rules"),
+    ],
+)
+def test_a_fault_names_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+
+    with pytest.raises(PlanError) as caught:
+        read_plan(path)
+
+    (problem, *_) = caught.value.problems
+    assert problem.startswith(f"{path}:{line}: ")
+    assert says in problem
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    bad = GOOD.replace("15m", "soon").replace("0.5", "2")
+
+    with pytest.raises(PlanError) as caught:
+        read_plan(write(tmp_path, bad))
+
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "just text", "a: \x00"])
+def test_what_is_no_plan_at_all_is_a_plan_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PlanError):
+        read_plan(write(tmp_path, text))
+
+
+def test_a_missing_plan_says_how_to_name_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="TAILWATCH_PLAN"):
+        read_plan(tmp_path / "none.yaml")
