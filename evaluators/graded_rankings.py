@@ -59,11 +59,10 @@ def grade_rankings(
     one without an id is unjudged. `condense` leaves unjudged documents out, so that the next ones
     move up (Sakai 2007, "Alternatives to Bpref").
     """
-    known, small = _known_grades(judgements)
+    all_grades, small = _all_grades(judgements)
     mark = _BYTE_MARK if small else _WIDE_MARK
     ids = cast("Sequence[Sequence[str]]", rankings)  # None is in no dictionary: found unjudged
-    rows = zip(judgements, ids, strict=True)
-    grades = _flat([map(grade_of.get, ranking, repeat(mark)) for grade_of, ranking in rows], small)
+    grades = _looked_up(ids, judgements, mark)
     judged = grades != mark
     lengths = _lengths(rankings)
     if condense:
@@ -74,7 +73,7 @@ def grade_rankings(
     padded[inside] = np.where(judged, np.maximum(grades, 0), 0)
     all_judged = np.ones(inside.shape, dtype=np.bool_)
     all_judged[inside] = judged
-    levels, counts = _count_by_grade(known, _lengths(judgements))
+    levels, counts = _count_by_grade(all_grades, small, _lengths(judgements))
     return GradedRankings(grades=padded, judged=all_judged, levels=levels, counts=counts)
 
 
@@ -90,27 +89,45 @@ def without_repeats(ranking: Iterable[str | None]) -> list[str | None]:
     return kept
 
 
-def _known_grades(judgements: Sequence[Judgements]) -> tuple[NDArray[np.integer], bool]:
-    """All grades, query by query, and whether they and the mark fit into a byte."""
-    grades = [judgement.values() for judgement in judgements]
+def _looked_up(
+    rankings: Sequence[Sequence[str]], judgements: Sequence[Judgements], mark: int
+) -> NDArray[np.integer]:
+    """The grade of every document, list after list; `mark` for those without one."""
+    rows = zip(judgements, rankings, strict=True)
+    if mark == _BYTE_MARK:
+        return _from_bytes([bytes(map(known.get, ids, repeat(mark))) for known, ids in rows])
+    return _from_integers(map(known.get, ids, repeat(mark)) for known, ids in rows)
+
+
+def _all_grades(judgements: Sequence[Judgements]) -> tuple[NDArray[np.integer], bool]:
+    """The grades of all queries, one after the other; whether they and the mark fit into bytes."""
     try:
-        known = _flat(grades, True)
+        grades = _from_bytes([bytes(known.values()) for known in judgements])
     except ValueError:  # below 0 or above 255
-        return _flat(grades, False), False
-    return known, bool(known.max(initial=0) < _BYTE_MARK)
+        return _from_integers(known.values() for known in judgements), False
+    return grades, bool(grades.max(initial=0) < _BYTE_MARK)
 
 
-def _flat(rows: Iterable[Iterable[int]], small: bool) -> NDArray[np.integer]:
-    if small:  # bytes() reads Python's integers several times faster than numpy does
-        return np.frombuffer(b"".join(map(bytes, rows)), dtype=np.uint8)
+# bytes() reads Python's integers several times faster than numpy does. No list of iterators is
+# made on the way: that sets off the garbage collector, which walks all of the caller's rankings.
+
+
+def _from_bytes(rows: Sequence[bytes]) -> NDArray[np.integer]:
+    return np.frombuffer(b"".join(rows), dtype=np.uint8)
+
+
+def _from_integers(rows: Iterable[Iterable[int]]) -> NDArray[np.integer]:
     return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
 
-def _count_by_grade(known: NDArray[np.integer], lengths: Ints) -> tuple[Ints, Ints]:
-    levels, level = np.unique(np.maximum(known, 0), return_inverse=True)
+def _count_by_grade(grades: NDArray[np.integer], small: bool, lengths: Ints) -> tuple[Ints, Ints]:
+    if small:
+        levels, level = np.arange(grades.max(initial=0) + 1), grades
+    else:
+        levels, level = np.unique(np.maximum(grades, 0), return_inverse=True)
     n = len(lengths)
     cells = np.bincount(_row_of_each(lengths) * len(levels) + level, minlength=n * len(levels))
-    return levels.astype(np.int64), cells.reshape(n, len(levels))
+    return levels, cells.reshape(n, len(levels))
 
 
 def _lengths(rows: Sequence[Sized]) -> Ints:
