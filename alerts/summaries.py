@@ -59,6 +59,11 @@ def pool(samples: Sequence[ScoreSample]) -> ScoreSample:
     )
 
 
+def outcomes(sample: ScoreSample) -> int:
+    """How many sampled outputs the evaluator had to do with: scored, skipped or failed."""
+    return len(sample.values) + sample.skipped + sample.failed
+
+
 def recent(samples: Sequence[ScoreSample], length: timedelta) -> Sequence[ScoreSample]:
     """The samples that start within the last `length` before the end of the last one."""
     since = samples[-1].window.end - length

@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts import wording
 from alerts.rules.options import Alpha, Count, Hours, RuleOptions, read_options
-from alerts.summaries import pool, recent
+from alerts.summaries import outcomes, pool, recent
 from tailwatch.alert import Direction, Finding, FindingStatus, ScoreSample
 from tailwatch.protocols import AlertRule
 
@@ -52,7 +52,7 @@ class NoData:
         silent = pool(_since_last_score(current))
         before = [hour for hour in current if hour.window.end <= silent.window.start]
         usual = _usual_share(before)
-        chance = (1 - usual) ** _tried(last)
+        chance = (1 - usual) ** outcomes(last)
         status = self._status(last, usual, chance)
         return Finding(
             rule=self.name,
@@ -75,13 +75,9 @@ class NoData:
     def _status(self, last: ScoreSample, usual: float, chance: float) -> FindingStatus:
         if last.values:
             return FindingStatus.OK
-        if usual > 0 and _tried(last) >= self.min_tried and chance < self.alpha:
+        if usual > 0 and outcomes(last) >= self.min_tried and chance < self.alpha:
             return FindingStatus.BREACH
         return FindingStatus.NO_DATA
-
-
-def _tried(sample: ScoreSample) -> int:
-    return len(sample.values) + sample.skipped + sample.failed
 
 
 def _since_last_score(current: Sequence[ScoreSample]) -> Sequence[ScoreSample]:
@@ -94,7 +90,7 @@ def _since_last_score(current: Sequence[ScoreSample]) -> Sequence[ScoreSample]:
 def _usual_share(before: Sequence[ScoreSample]) -> float:
     """The share of the sampled outputs that became a score; 0 when none ever did."""
     scored = sum(len(hour.values) for hour in before)
-    return (scored + 0.5) / (sum(map(_tried, before)) + 1) if scored else 0.0
+    return (scored + 0.5) / (sum(map(outcomes, before)) + 1) if scored else 0.0
 
 
 def _sentence(status: FindingStatus, last: ScoreSample, silent: ScoreSample, usual: float) -> str:
@@ -102,17 +98,17 @@ def _sentence(status: FindingStatus, last: ScoreSample, silent: ScoreSample, usu
     time = wording.length(last.window.end - last.window.start)
     if status is FindingStatus.OK:
         return f"{what}: scored outputs in the last {time}: {len(last.values)}."
-    if not _tried(last):
+    if not outcomes(last):
         return f"{what}: no output was sampled in the last {time}."
     if status is FindingStatus.NO_DATA:
         return (
-            f"{what}: no score in the last {time} for {_tried(last)} sampled outputs "
+            f"{what}: no score in the last {time} for {outcomes(last)} sampled outputs "
             f"({last.skipped} skipped, {last.failed} failed), "
             f"{'too few to be sure that it stopped' if usual else 'and none before'}."
         )
     silence = wording.length(silent.window.end - silent.window.start)
     return (
-        f"{what} has had no score for {silence}: 0 of {_tried(silent)} sampled outputs "
+        f"{what} has had no score for {silence}: 0 of {outcomes(silent)} sampled outputs "
         f"({silent.failed} failed, {silent.skipped} skipped); {wording.percent(usual)} became a "
         f"score before. Since {wording.moment(silent.window.start)}. "
         "The coverage of these hours has the reasons."
