@@ -15,7 +15,7 @@ from evaluators.clients.budget import Budget, RunBudget
 from evaluators.clients.judge_dialect import Dialect, prompt_token_bound
 from evaluators.clients.judge_errors import trouble_of
 from evaluators.clients.judge_reply import Answer, Reply, Trouble, read_answer, read_reply
-from evaluators.clients.prices import OPENAI_URL, cost_usd, price_of
+from evaluators.clients.prices import OPENAI_URL, cost_usd, price_of, shown
 from tailwatch.errors import ConfigurationError
 from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason, Usage
 from tailwatch.plan import JudgePlan, PricePlan
@@ -248,7 +248,7 @@ def _refuse_unusable(url: str | None, key: str) -> None:
         )
     if url and not url.startswith(("http://", "https://")):
         raise ConfigurationError(
-            f"the judge's address is {url!r}; it must start with http:// or https://, and usually "
+            f"the judge's address is {shown(url)!r}; it must start with http:// or https://, and usually "
             "ends in /v1"
         )
     if not (key.isascii() and key.isprintable()):

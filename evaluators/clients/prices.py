@@ -29,8 +29,8 @@ def price_of(plan: JudgePlan, *, url: str | None, model: str, prompt_tokens: int
         if url is not None and not _is_listed(url):
             return FREE
         raise ConfigurationError(
-            f"the price of the judge model {model!r} at {url or OPENAI_URL} is not known, so its "
-            "cost cannot be capped; set judge.price (input_usd_per_million and "
+            f"the price of the judge model {model!r} at {shown(url or OPENAI_URL)} is not known, "
+            "so its cost cannot be capped; set judge.price (input_usd_per_million and "
             "output_usd_per_million) in the plan"
         ) from None
     return rates
@@ -41,6 +41,13 @@ def cost_usd(price: PricePlan, *, input_tokens: int, output_tokens: int) -> floa
     return (
         input_tokens * price.input_usd_per_million + output_tokens * price.output_usd_per_million
     ) / 1_000_000
+
+
+def shown(url: str) -> str:
+    """An address as a message may show it: without a user, a password and a query."""
+    place = url.partition("?")[0]
+    scheme, separator, rest = place.rpartition("//")
+    return scheme + separator + rest.rpartition("@")[2]
 
 
 def _list_price(model: str, url: str, prompt_tokens: int) -> PricePlan:

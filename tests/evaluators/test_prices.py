@@ -1,6 +1,6 @@
 import pytest
 
-from evaluators.clients.prices import FREE, cost_usd, price_of
+from evaluators.clients.prices import FREE, cost_usd, price_of, shown
 from tailwatch.errors import ConfigurationError
 from tailwatch.plan import JudgePlan, PricePlan
 
@@ -38,3 +38,15 @@ def test_a_listed_provider_never_counts_as_free(url: str | None) -> None:
 def test_cost_is_linear_in_both_token_counts() -> None:
     assert cost_usd(OWN, input_tokens=2_000_000, output_tokens=1_000_000) == pytest.approx(23)
     assert cost_usd(FREE, input_tokens=10**9, output_tokens=10**9) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://user:pass@api.groq.com/v1?key=secret", "https://api.groq.com/v1"),
+        ("me:pass@localhost:80/v1", "localhost:80/v1"),
+        ("http://localhost:80/v1", "http://localhost:80/v1"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url: str, expected: str) -> None:
+    assert shown(url) == expected
