@@ -248,8 +248,8 @@ def _refuse_unusable(url: str | None, key: str) -> None:
         )
     if url and not url.startswith(("http://", "https://")):
         raise ConfigurationError(
-            f"the judge's address is {shown(url)!r}; it must start with http:// or https://, and usually "
-            "ends in /v1"
+            f"the judge's address is {shown(url)!r}; it must start with http:// or https:// and "
+            "usually ends in /v1"
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigurationError(
