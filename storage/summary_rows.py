@@ -78,8 +78,15 @@ def summary_of(row: RowMapping) -> ScoreSummary:
         failed=row["failed"],
         mean=row["mean"],
         quantiles=tuple(
-            Quantile(probability=probability, value=value, low=low, high=high)
+            Quantile(
+                probability=probability, value=_float(value), low=_float(low), high=_float(high)
+            )
             for probability, value, low, high in row["quantiles"]
         ),
         restated=row["restated"],
     )
+
+
+def _float(value: float | None) -> float | None:
+    """JSON does not tell 1.0 from 1."""
+    return None if value is None else float(value)

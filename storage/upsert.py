@@ -8,11 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-Row = Mapping[str, Any]
+from storage.bulk import Row, insert_many
+
 Proposed = Any
 """The row that was to be inserted, in an ON CONFLICT clause: `proposed.column`."""
-
-_BATCH = 5_000
 
 
 def upsert(
@@ -51,5 +50,4 @@ def upsert(
         if changes
         else insert.on_conflict_do_nothing(index_elements=keys)
     )
-    for start in range(0, len(ordered), _BATCH):
-        connection.execute(statement, ordered[start : start + _BATCH])
+    insert_many(connection, statement, ordered)
