@@ -33,13 +33,13 @@ class Recipe:
 
 
 def traces(recipe: Recipe, library: Library, start: datetime, end: datetime) -> Iterator[Json]:
-    """The traces of a recipe that start within [start, end), oldest first.
+    """The traces of a recipe that start within [start, end), oldest first; both are full UTC hours.
 
     Every hour has its own random numbers, so a part comes out the same alone and within the whole.
     """
     assistant = Assistant(library, recipe.incidents, recipe.end)
     waiting: list[Json] = []
-    hour = start - _HOUR  # a session lasts less than an hour: some of its turns fall into the next
+    hour = start - _HOUR  # sessions of the hour before reach into the first one
     while hour < end:
         hours_left = (recipe.end - hour) // _HOUR
         rng = Random(f"{recipe.seed}:{hours_left}")

@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks.demo_traces.clock import Clock, Json
 
 MAX_TRIES = 3
+_TIMEOUT_MS = 2000.0
 _FAILURE_SHARE = 0.07
 _FAILS_AGAIN = 0.35
 
@@ -17,13 +18,14 @@ def call_tools(rng: Random, clock: Clock, first_span: int) -> tuple[list[Json], 
         arguments = _arguments(rng, name)
         for tried in range(MAX_TRIES):
             failed = rng.random() < (_FAILS_AGAIN if tried else _FAILURE_SHARE)
+            took = rng.lognormvariate(5.0, 0.5)
             spans.append(
                 {
                     "span_id": str(first_span + len(spans)),
                     "parent_id": "0",
                     "kind": "tool",
                     "name": name,
-                    **clock.spend(rng.lognormvariate(5.0, 0.5) * (8 if failed else 1)),
+                    **clock.spend(_TIMEOUT_MS if failed else took),
                     **_ending(rng, name, arguments, failed),
                 }
             )
