@@ -1,7 +1,6 @@
 """A judge behind any OpenAI-compatible endpoint: bounded, capped, and never inventing a verdict."""
 
 import asyncio
-import logging
 import time
 import zlib
 from collections.abc import Mapping
@@ -215,8 +214,6 @@ def make_judge(
     longest = plan.max_material_chars + _INSTRUCTIONS_TOKENS
     price = price_of(plan, url=url, model=model, prompt_tokens=longest)
     timeout_s = plan.timeout.total_seconds()
-    # at DEBUG this library logs whole requests, and with them the texts of traces
-    logging.getLogger("openai").setLevel(logging.INFO)
     client = openai.AsyncOpenAI(
         base_url=url or OPENAI_URL,
         api_key=key or "none",
