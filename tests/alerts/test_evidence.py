@@ -1,6 +1,7 @@
 """Evidence against a budget: few false alarms, soon a true one, and the same however computed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,14 +46,11 @@ def constant_lines(tolerated: float) -> Lines:
     lines = learn({ALL_TRAFFIC: [hour(0, [0.0] * 50 + [1.0] * 950)]}, UP)
     assert lines is not None
     shape = lines.tolerated.shape
-    return Lines(
-        segments=lines.segments,
-        lines=lines.lines,
+    return replace(
+        lines,
         usual=np.full(shape, tolerated / 1.2),
         tolerated=np.full(shape, tolerated),
         effect=np.ones(shape[1]),
-        baseline_bad=lines.baseline_bad,
-        baseline_n=lines.baseline_n,
     )
 
 
@@ -184,3 +182,17 @@ def test_much_evidence_is_still_a_number() -> None:
 def test_the_budget_is_shared_by_the_monitors() -> None:
     assert threshold(1) == 672
     assert threshold(15) == 10_080
+
+
+def test_an_incident_lasts_as_long_as_its_own_line_is_crossed() -> None:
+    """The other three lines look normal all the time."""
+    counts = counts_of([6] * 60, 60)
+    counts.bad[:, 0, 3] = 20
+    course = follow(counts, constant_lines(0.12), ALERT_AT)
+    assert [(i.level, i.resolved) for i in course.incidents] == [(3, None)]
+
+
+def test_counts_that_vary_more_weigh_less() -> None:
+    lines, counts = constant_lines(0.1), counts_of([5, 12, 20], 60)
+    varied = replace(lines, effect=np.full(4, 2.5))
+    assert hourly_ratios(counts, varied) * 2.5 == pytest.approx(hourly_ratios(counts, lines))

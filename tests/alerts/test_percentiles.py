@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from alerts.percentiles import least_n, quantile
+from alerts.percentiles import least_n, quantile, rank
 
 VALUES = st.lists(
     st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(-1e6, 1e6)),
@@ -28,6 +28,13 @@ def test_the_value_is_the_smallest_that_enough_values_do_not_exceed(
     assert found in values
     assert sum(v <= found for v in values) / len(values) >= probability
     assert sum(v < found for v in values) / len(values) < probability
+
+
+@pytest.mark.parametrize("percent", [1, 5, 7, 10, 50, 90, 95, 99])
+def test_the_rank_is_exact_where_floating_point_is_not(percent: int) -> None:
+    """70 * 0.1 is a little more than 7 in floating point."""
+    for n in range(1, 2000):
+        assert rank(n, percent / 100) == -(-n * percent // 100)
 
 
 @given(VALUES, PROBABILITIES)
