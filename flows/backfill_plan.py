@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from flows.evaluate_window import Redo
+from flows.evaluate_window import Redo, outstanding
 from flows.listing import list_hour, split_waiting
 from flows.parts import Parts, PlannedEvaluator
 from storage.records import RecordedOutcome
@@ -53,7 +53,7 @@ def with_evaluators(parts: Parts, names: Collection[str]) -> Parts:
                 f"{name!r} is not an evaluator of this plan; known: {', '.join(sorted(known))}"
             )
     chosen = tuple(p for p in parts.evaluators if p.evaluator.name in names)
-    return replace(parts, evaluators=chosen)
+    return replace(parts, evaluators=chosen, partial=len(chosen) < len(parts.evaluators))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,13 @@ async def estimate(
         eligible, _ = split_waiting(refs, window, parts.plan.timing.max_wait, now)
         ids = [ref.trace_id for ref in eligible]
         needed: set[str] = set()
+        recorded = parts.store.recorded(
+            parts.source.name, [planned.series for planned in parts.evaluators], window
+        )
         for planned in parts.evaluators:
-            recorded = parts.store.recorded(parts.source.name, planned.series, window)
-            missing = {
-                trace_id
-                for trace_id in planned.design.select(ids)
-                if trace_id not in recorded or redo(recorded[trace_id])
-            }
+            missing = outstanding(recorded[planned.series], planned.design.select(ids), redo)
             evaluations[planned.evaluator.name] += len(missing)
-            needed |= missing
+            needed.update(missing)
         listed += len(refs)
         to_fetch += len(needed)
         if on_window is not None:

@@ -117,9 +117,9 @@ def _by_segment(parts: Parts, series: Series, window: Window) -> dict[Segment, H
     plan, store, source = parts.plan, parts.store, parts.source.name
     cut = (_segments_of(parts.rules, series), plan.max_segment_values)
     if series in {measure_series(m) for m in plan.measures}:
-        samples = store.measure_samples(source, series.evaluator, window, *cut)
+        samples = store.measure_samples(source, [series.evaluator], window, *cut)
     else:
-        samples = store.score_samples(source, series, window, *cut)
+        samples = store.score_samples(source, [series], window, *cut)
     grouped: dict[Segment, dict[datetime, ScoreSample]] = defaultdict(dict)
     grouped[ALL_TRAFFIC] = {}
     for sample in samples:

@@ -10,10 +10,8 @@ from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.listing import list_hour, split_waiting
 from flows.parts import Parts, PlannedEvaluator
 from storage.records import RecordedOutcome, WindowRecord
-from storage.store import Store
-from tailwatch.alert import ScoreSample
 from tailwatch.coverage import Coverage
-from tailwatch.evaluation import Evaluation
+from tailwatch.evaluation import Evaluation, Series
 from tailwatch.outcome import Failed, Score
 from tailwatch.trace import FetchError, Trace, TraceRef
 from tailwatch.window import Window
@@ -117,99 +115,132 @@ async def evaluate_window(
     `run_chunk` is how a chunk is run (a Prefect flow hands in its task); `on_chunk` hears how many
     chunks are done, of how many. Raises SourceError and StoreError; never for a bad trace.
     """
-    store, source = parts.store, parts.source.name
-    refs, errors = await list_hour(parts.source, window)
-    done_before = any(w.status == "done" for w in store.windows(source, window))
-    known = store.known_trace_ids(source, window) if done_before else set()
-    late = {ref.trace_id for ref in refs} - known if done_before else set()
-    store.record_listing(refs, clock())
-    store.record_fetch_errors(errors, run_id, clock())
-    eligible, waiting = split_waiting(refs, window, parts.plan.timing.max_wait, clock())
-
-    samples = [(p, p.design.select(ref.trace_id for ref in eligible)) for p in parts.evaluators]
-    wanted = [(p, _outstanding(store, source, p, sample, window, redo)) for p, sample in samples]
-    if done_before and not late and not any(missing for _, missing in wanted):
-        return WindowReport(window=window, listed=len(refs), waiting=len(waiting), changed=False)
-
+    hour = await _look(parts, window, run_id, clock)
+    recorded = parts.store.recorded(parts.source.name, hour.series, window)
+    wanted = [(p, outstanding(recorded[p.series], sample, redo)) for p, sample in hour.samples]
+    chunks = list(_chunks(hour.eligible, wanted, window, run_id, parts.plan.chunk_size))
     reports = []
-    chunks = list(_chunks(eligible, wanted, window, run_id, parts.plan.chunk_size))
     for chunk in chunks:
         reports.append(await run_chunk(parts, chunk, clock))
         if on_chunk is not None:
             on_chunk(len(reports), len(chunks))
     total = _sum(reports)
-    if done_before and not late and not total.recorded:
-        return WindowReport(
-            window=window, listed=len(refs), waiting=len(waiting), chunks=total, changed=False
-        )
-    for planned, sample in samples:
-        store.set_sample(source, planned.series, window, sample)
-    coverage = [
-        account(store, source, planned, window, refs, eligible, sample, late)
-        for planned, sample in samples
-    ]
-    store.record_coverage(source, coverage)
-    restate_summaries(parts, window, now=clock(), restated=done_before)
-    store.finish_window(
-        WindowRecord(
-            source=source,
-            window=window,
-            status="done",
-            listed=len(refs),
-            scored=sum(c.scored for c in coverage),
-            failed=sum(sum(c.failed.values()) for c in coverage),
-            late=len(late),
-            run_id=run_id,
-            evaluated_at=clock(),
-        )
-    )
+    changed = bool(not hour.done_before or hour.late or total.recorded)
     return WindowReport(
         window=window,
-        listed=len(refs),
-        waiting=len(waiting),
-        late=len(late),
+        listed=len(hour.refs),
+        waiting=hour.waiting,
+        late=len(hour.late),
         chunks=total,
-        coverage=coverage,
+        coverage=_restate(parts, hour, recorded, run_id, clock) if changed else (),
+        changed=changed,
     )
 
 
-def account(
-    store: Store,
-    source: str,
-    planned: PlannedEvaluator,
-    window: Window,
-    refs: Sequence[TraceRef],
-    eligible: Sequence[TraceRef],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hour:
+    """What the source lists for an hour, and each evaluator's sample of it."""
+
+    window: Window
+    refs: Sequence[TraceRef]
+    eligible: Sequence[TraceRef]
+    waiting: int
+    late: frozenset[str]
+    done_before: bool
+    samples: Sequence[tuple[PlannedEvaluator, Mapping[str, float]]]
+
+    @property
+    def series(self) -> list[Series]:
+        return [planned.series for planned, _ in self.samples]
+
+
+async def _look(parts: Parts, window: Window, run_id: str, clock: Clock) -> _Hour:
+    """Lists the hour and records the listing."""
+    store, source = parts.store, parts.source.name
+    refs, errors = await list_hour(parts.source, window)
+    done_before = any(record.status == "done" for record in store.windows(source, window))
+    known = store.known_trace_ids(source, window) if done_before else set()
+    store.record_listing(refs, clock())
+    store.record_fetch_errors(errors, run_id, clock())
+    eligible, waiting = split_waiting(refs, window, parts.plan.timing.max_wait, clock())
+    ids = [ref.trace_id for ref in eligible]
+    return _Hour(
+        window=window,
+        refs=refs,
+        eligible=eligible,
+        waiting=len(waiting),
+        late=frozenset(r.trace_id for r in refs if r.trace_id not in known)
+        if done_before
+        else frozenset(),
+        done_before=done_before,
+        samples=[(planned, planned.design.select(ids)) for planned in parts.evaluators],
+    )
+
+
+def _restate(
+    parts: Parts,
+    hour: _Hour,
+    before: Mapping[Series, Mapping[str, RecordedOutcome]],
+    run_id: str,
+    clock: Clock,
+) -> list[Coverage]:
+    """Brings the sample, the coverage, the summaries and the ledger of the hour up to date.
+
+    All of it is counted from what the store holds, so it is the same however often, and in however
+    many attempts, the hour was evaluated.
+    """
+    store, source = parts.store, parts.source.name
+    for planned, sample in hour.samples:
+        if before[planned.series]:
+            store.set_sample(source, planned.series, hour.window, sample)
+    recorded = store.recorded(source, hour.series, hour.window)
+    coverage = [_account(hour, p.series, sample, recorded[p.series]) for p, sample in hour.samples]
+    store.record_coverage(source, coverage)
+    _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
+    if hour.done_before or not parts.partial:
+        store.finish_window(
+            WindowRecord(
+                source=source,
+                window=hour.window,
+                status="done",
+                listed=len(hour.refs),
+                scored=sum(c.scored for c in coverage),
+                failed=sum(sum(c.failed.values()) for c in coverage),
+                late=len(hour.late),
+                run_id=run_id,
+                evaluated_at=clock(),
+            )
+        )
+    return coverage
+
+
+def _account(
+    hour: _Hour,
+    series: Series,
     sample: Mapping[str, float],
-    late: set[str],
+    recorded: Mapping[str, RecordedOutcome],
 ) -> Coverage:
-    """The coverage of one evaluator in one hour, counted from what the store holds."""
-    recorded = store.recorded(source, planned.series, window)
     outcomes = [recorded[trace_id] for trace_id in sample if trace_id in recorded]
     return Coverage(
-        series=planned.series,
-        window=window,
-        listed=len(refs),
-        eligible=len(eligible),
+        series=series,
+        window=hour.window,
+        listed=len(hour.refs),
+        eligible=len(hour.eligible),
         sampled=len(sample),
         scored=sum(o.kind == "score" for o in outcomes),
         skipped=Counter(str(o.reason) for o in outcomes if o.kind == "skipped"),
         failed=Counter(str(o.reason) for o in outcomes if o.kind == "failed"),
         unreadable=len(sample) - len(outcomes),
-        late=sum(trace_id in late for trace_id in sample),
+        late=sum(trace_id in hour.late for trace_id in sample),
     )
 
 
-def restate_summaries(parts: Parts, window: Window, *, now: datetime, restated: bool) -> None:
-    """Writes the summaries of one hour, of every series and segment of the plan, from the store."""
+def _restate_summaries(parts: Parts, window: Window, *, now: datetime, restated: bool) -> None:
     plan, store, source = parts.plan, parts.store, parts.source.name
     directions = parts.directions
     cut = (plan.segments, plan.max_segment_values)
-    samples: list[ScoreSample] = []
-    for planned in parts.evaluators:
-        samples += store.score_samples(source, planned.series, window, *cut)
-    for measure in plan.measures:
-        samples += store.measure_samples(source, measure, window, *cut)
+    samples = store.score_samples(source, [p.series for p in parts.evaluators], window, *cut)
+    samples += store.measure_samples(source, plan.measures, window, *cut)
     store.record_summaries(
         source,
         [
@@ -221,15 +252,10 @@ def restate_summaries(parts: Parts, window: Window, *, now: datetime, restated: 
     )
 
 
-def _outstanding(
-    store: Store,
-    source: str,
-    planned: PlannedEvaluator,
-    sample: Mapping[str, float],
-    window: Window,
-    redo: Redo,
+def outstanding(
+    recorded: Mapping[str, RecordedOutcome], sample: Mapping[str, float], redo: Redo
 ) -> dict[str, float]:
-    recorded = store.recorded(source, planned.series, window)
+    """The part of a sample that is still to be evaluated."""
     return {
         trace_id: probability
         for trace_id, probability in sample.items()

@@ -44,8 +44,8 @@ def hourly_samples(
     """One sample for each hour and segment in which the series has something, oldest first."""
     store, source, limit = parts.store, parts.source.name, parts.plan.max_segment_values
     if series in {measure_series(measure) for measure in parts.plan.measures}:
-        return store.measure_samples(source, series.evaluator, window, fields, limit)
-    return store.score_samples(source, series, window, fields, limit)
+        return store.measure_samples(source, [series.evaluator], window, fields, limit)
+    return store.score_samples(source, [series], window, fields, limit)
 
 
 def pooled(

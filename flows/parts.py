@@ -58,6 +58,8 @@ class Parts:
     rules: tuple[PlannedRule, ...]
     judge: JudgeTerms | None
     store: Store
+    partial: bool = False
+    """Only some of the plan's evaluators: an hour evaluated so is not finished."""
 
     @property
     def directions(self) -> Mapping[Series, Direction]:

@@ -1,13 +1,14 @@
 """Evaluations: written in bulk by their id, re-weighted when an hour's sample changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
 from storage.connected import Connected
 from storage.keep import EXCERPT_CHARS
-from storage.queries import in_hours, of_series, refuse_other_fields
+from storage.queries import in_hours, of_any_series, of_series, refuse_other_fields
 from storage.records import RecordedOutcome, ScoredTrace
 from storage.rows import evaluation_of, evaluation_row, series_of
 from storage.tables import EVALUATIONS, TRACES
@@ -35,7 +36,8 @@ class EvaluationRecords(Connected):
 
         One that is older than what is recorded changes nothing, so a slow worker does no harm.
         """
-        rows = [evaluation_row(evaluation, self.keep_text) for evaluation in evaluations]
+        oldest_first = sorted(evaluations, key=attrgetter("evaluated_at"))
+        rows = [evaluation_row(evaluation, self.keep_text) for evaluation in oldest_first]
         with self.database.write() as connection:
             upsert(
                 connection,
@@ -55,21 +57,38 @@ class EvaluationRecords(Connected):
         with self.database.read() as connection:
             return [evaluation_of(row) for row in connection.execute(query).mappings()]
 
-    def recorded(self, source: str, series: Series, window: Window) -> dict[str, RecordedOutcome]:
-        """By trace id, what the series has for the traces (not the spans) of the window's hours."""
+    def recorded(
+        self, source: str, series: Collection[Series], window: Window
+    ) -> dict[Series, dict[str, RecordedOutcome]]:
+        """For each series, by trace id, what it has for the traces of the window's hours.
+
+        Evaluations of single spans are left out.
+        """
         columns = EVALUATIONS.c
         query = select(
-            columns.trace_id, columns.trace_id_full, columns.kind, columns.reason, columns.retryable
+            columns.evaluator,
+            columns.version,
+            columns.judge,
+            columns.trace_id,
+            columns.trace_id_full,
+            columns.kind,
+            columns.reason,
+            columns.retryable,
         ).where(
             in_hours(EVALUATIONS, source, window),
-            of_series(EVALUATIONS, series),
+            of_any_series(EVALUATIONS, series),
             columns.span_id.is_(None),
         )
+        found: dict[Series, dict[str, RecordedOutcome]] = {each: {} for each in series}
         with self.database.read() as connection:
-            return {
-                full or key: RecordedOutcome(kind=kind, reason=reason, retryable=retryable)
-                for key, full, kind, reason, retryable in connection.execute(query)
-            }
+            for evaluator, version, judge, key, full, kind, reason, retryable in connection.execute(
+                query
+            ):
+                of_series = found[Series(evaluator=evaluator, version=version, judge=judge)]
+                of_series[full or key] = RecordedOutcome(
+                    kind=kind, reason=reason, retryable=retryable
+                )
+        return found
 
     def set_sample(
         self, source: str, series: Series, window: Window, probabilities: Mapping[str, float]

@@ -1,6 +1,8 @@
 """Conditions that many queries share."""
 
-from sqlalchemy import ColumnElement, Table, and_
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Table, and_, tuple_
 
 from storage.text import key_text
 from tailwatch.alert import Segment
@@ -25,6 +27,13 @@ def of_series(table: Table, series: Series) -> ColumnElement[bool]:
         columns.evaluator == series.evaluator,
         columns.version == series.version,
         columns.judge == series.judge,
+    )
+
+
+def of_any_series(table: Table, series: Collection[Series]) -> ColumnElement[bool]:
+    columns = table.c
+    return tuple_(columns.evaluator, columns.version, columns.judge).in_(
+        [(each.evaluator, each.version, each.judge) for each in series]
     )
 
 

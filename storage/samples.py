@@ -1,16 +1,16 @@
 """Stored scores and measures as samples: by hour, in all traffic and in its segments."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, literal, select
+from sqlalchemy import Connection, func, select
 
 from storage.connected import Connected
 from storage.evaluations import TRACE_OF_EVALUATION
-from storage.queries import in_hours, of_series, refuse_other_fields
+from storage.queries import in_hours, of_any_series, refuse_other_fields
 from storage.tables import EVALUATIONS, TRACES
 from tailwatch.alert import ALL_TRAFFIC, ScoreSample, Segment
 from tailwatch.evaluation import Series
@@ -24,22 +24,25 @@ class ScoreSamples(Connected):
     def score_samples(
         self,
         source: str,
-        series: Series,
+        series: Collection[Series],
         window: Window,
         segment_fields: Sequence[str] = (),
         max_values: int = 20,
     ) -> list[ScoreSample]:
-        """The sampled scores of each of the window's clock hours that has any outcome.
+        """The sampled scores of each series in each of the window's hours that has any outcome.
 
         For all traffic, and for each value of each segment field that occurs in that hour, among
-        the `max_values` values with the most listed traces in the window. Ordered by hour, all
-        traffic first, then as the fields are given and by value; scores ascend.
+        the `max_values` values with the most listed traces in the window. Ordered by series and
+        hour, all traffic first, then as the fields are given and by value; scores ascend.
         Raises ValueError for a segment that is not a trace field.
         """
         refuse_other_fields(tuple(segment_fields))
         columns = EVALUATIONS.c
         query = (
             select(
+                columns.evaluator,
+                columns.version,
+                columns.judge,
                 columns.hour,
                 columns.kind,
                 columns.value,
@@ -49,38 +52,48 @@ class ScoreSamples(Connected):
             .outerjoin(TRACES, TRACE_OF_EVALUATION)
             .where(
                 in_hours(EVALUATIONS, source, window),
-                of_series(EVALUATIONS, series),
+                of_any_series(EVALUATIONS, series),
                 columns.inclusion_probability.is_not(None),
             )
         )
         with self.database.read() as connection:
             frequent = _frequent_values(connection, source, window, segment_fields, max_values)
-            return _samples(series, frequent, connection.execute(query))
+            rows = (
+                (Series(evaluator=evaluator, version=version, judge=judge), *rest)
+                for evaluator, version, judge, *rest in connection.execute(query)
+            )
+            return _samples(frequent, rows)
 
     def measure_samples(
         self,
         source: str,
-        measure: str,
+        measures: Collection[str],
         window: Window,
         segment_fields: Sequence[str] = (),
         max_values: int = 20,
     ) -> list[ScoreSample]:
-        """The same for a measure over all listed traces; a trace without it counts as skipped.
+        """The same for measures over all listed traces; a trace without it counts as skipped.
 
         Raises ValueError for a name that is not a measure or not a segment.
         """
-        if measure not in MEASURES:
-            raise ValueError(f"{measure!r} is not a measure; known: {', '.join(MEASURES)}")
+        for measure in measures:
+            if measure not in MEASURES:
+                raise ValueError(f"{measure!r} is not a measure; known: {', '.join(MEASURES)}")
         refuse_other_fields(tuple(segment_fields))
-        value = TRACES.c[measure]
-        kind = case((value.is_(None), literal("skipped")), else_=literal("score"))
+        series = [Series(evaluator=name, version=MEASURE_VERSION) for name in measures]
         query = select(
-            TRACES.c.hour, kind, value, *(TRACES.c[name] for name in segment_fields)
+            TRACES.c.hour,
+            *(TRACES.c[name] for name in measures),
+            *(TRACES.c[name] for name in segment_fields),
         ).where(in_hours(TRACES, source, window))
-        series = Series(evaluator=measure, version=MEASURE_VERSION)
         with self.database.read() as connection:
             frequent = _frequent_values(connection, source, window, segment_fields, max_values)
-            return _samples(series, frequent, connection.execute(query))
+            rows = (
+                (each, hour, "skipped" if value is None else "score", value, *values[len(series) :])
+                for hour, *values in connection.execute(query)
+                for each, value in zip(series, values, strict=False)
+            )
+            return _samples(frequent, rows)
 
 
 @dataclass(slots=True)
@@ -119,22 +132,26 @@ def _frequent_values(
     return frequent
 
 
-def _samples(series: Series, frequent: _Segments, rows: Iterable[Any]) -> list[ScoreSample]:
-    """`rows` have the hour, the kind of outcome, its value and the values of the segment fields."""
+def _samples(frequent: _Segments, rows: Iterable[Sequence[Any]]) -> list[ScoreSample]:
+    """`rows` have series, hour, kind of outcome, its value, and the segment fields' values."""
     by_value = [
         {value: Segment(field=name, value=value) for value in values}
         for name, values in frequent.items()
     ]
-    tallies: defaultdict[tuple[datetime, Segment], _Tally] = defaultdict(_Tally)
-    for hour, kind, value, *segment_values in rows:
-        tallies[hour, ALL_TRAFFIC].add(kind, value)
+    tallies: defaultdict[tuple[Series, datetime, Segment], _Tally] = defaultdict(_Tally)
+    for series, hour, kind, value, *segment_values in rows:
+        tallies[series, hour, ALL_TRAFFIC].add(kind, value)
         for segments, segment_value in zip(by_value, segment_values, strict=True):
             if segment_value in segments:
-                tallies[hour, segments[segment_value]].add(kind, value)
+                tallies[series, hour, segments[segment_value]].add(kind, value)
     place = {name: index for index, name in enumerate(frequent)}
     ordered = sorted(
         tallies.items(),
-        key=lambda item: (item[0][0], place.get(item[0][1].field, -1), item[0][1].value),
+        key=lambda item: (
+            *item[0][:2],
+            place.get(item[0][2].field, -1),
+            item[0][2].value,
+        ),
     )
     return [
         ScoreSample(
@@ -145,5 +162,5 @@ def _samples(series: Series, frequent: _Segments, rows: Iterable[Any]) -> list[S
             skipped=tally.skipped,
             failed=tally.failed,
         )
-        for (hour, segment), tally in ordered
+        for (series, hour, segment), tally in ordered
     ]

@@ -5,10 +5,8 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from storage.bulk import Row, insert_many
+from storage.bulk import Row, insert_many, insertion
 
 Proposed = Any
 """The row that was to be inserted, in an ON CONFLICT clause: `proposed.column`."""
@@ -28,26 +26,22 @@ def upsert(
     The columns in `keep` stay as they were first written, those of `counted` get its expressions,
     and a row for which `where` is false stays as it is. All rows have the same columns. They are
     written in the order of their keys, so that two writers of the same rows wait for each other
-    and never lock each other out; of two rows with one key the later wins.
+    and never lock each other out; of two given rows with one key the later counts.
     """
     keys = [column.name for column in table.primary_key.columns]
-    ordered = sorted(rows, key=itemgetter(*keys))
-    if not ordered:
+    key_of = itemgetter(*keys)
+    by_key = {key_of(row): row for row in rows}
+    if not by_key:
         return
-    insert = (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(
-        table
-    )
+    ordered = [by_key[key] for key in sorted(by_key)]
+    insert = insertion(connection, table, list(ordered[0]))
     proposed = insert.excluded
     changes: dict[str, Any] = {
         name: proposed[name] for name in ordered[0] if name not in keys and name not in keep
     }
     if counted is not None:
         changes |= counted(proposed)
-    statement = (
-        insert.on_conflict_do_update(
-            index_elements=keys, set_=changes, where=where(proposed) if where else None
-        )
-        if changes
-        else insert.on_conflict_do_nothing(index_elements=keys)
+    on_conflict = insert.on_conflict_do_update(
+        index_elements=keys, set_=changes, where=where(proposed) if where else None
     )
-    insert_many(connection, statement, ordered)
+    insert_many(connection, on_conflict, ordered)

@@ -47,13 +47,15 @@ def run(
 ) -> None:
     """Evaluate one hour, or all hours that are due. Needs no server; twice changes nothing."""
     command = chosen(context)
+    chosen_hour = None if hour is None else Window.hour_of(parse_moment(hour, "--hour"))
 
     async def work() -> RunReport:
         async with open_parts(command.plan_file(), command.settings) as parts:
-            if hour is not None:
-                windows = [Window.hour_of(parse_moment(hour, "--hour"))]
-            else:
-                windows = due_windows(parts.store, parts.source.name, parts.plan.timing, now())
+            windows = (
+                due_windows(parts.store, parts.source.name, parts.plan.timing, now())
+                if chosen_hour is None
+                else [chosen_hour]
+            )
             return await run_with_progress(parts, windows, kind="hourly")
 
     report = asyncio.run(work())

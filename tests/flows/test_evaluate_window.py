@@ -141,7 +141,7 @@ def test_a_late_trace_may_take_a_place_in_the_sample_and_the_summary_follows(sto
 
     run(parts, hours_later=5)
 
-    (sample,) = store.score_samples("memory", SERIES, HOUR, (), 10)
+    (sample,) = store.score_samples("memory", [SERIES], HOUR, (), 10)
     assert len(sample.values) == 3
     left_out = store.evaluations("memory", everyone[3].trace_id)[0]
     assert left_out.inclusion_probability is None

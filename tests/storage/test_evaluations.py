@@ -35,7 +35,7 @@ def test_recorded_says_what_each_trace_has(store: Store) -> None:
             evaluation("span only", span_id="s"),
         ]
     )
-    assert store.recorded(SOURCE, FAITHFULNESS, HOUR_0) == {
+    assert store.recorded(SOURCE, [FAITHFULNESS], HOUR_0)[FAITHFULNESS] == {
         "scored": RecordedOutcome(kind="score"),
         "skipped": RecordedOutcome(kind="skipped", reason="over_budget"),
         "failed": RecordedOutcome(kind="failed", reason="timeout", retryable=True),
@@ -46,7 +46,7 @@ def test_recorded_says_what_each_trace_has(store: Store) -> None:
 def test_a_new_sample_takes_traces_in_and_leaves_others_out(store: Store) -> None:
     store.record([evaluation("a", 0.1, inclusion_probability=0.5), evaluation("b", 0.2)])
     store.set_sample(SOURCE, FAITHFULNESS, HOUR_0, {"b": 0.25, "not evaluated": 0.25})
-    (sample,) = store.score_samples(SOURCE, FAITHFULNESS, HOUR_0)
+    (sample,) = store.score_samples(SOURCE, [FAITHFULNESS], HOUR_0)
     assert sample.values == (0.2,)
     assert store.evaluations(SOURCE, "a")[0].inclusion_probability is None
     assert store.evaluations(SOURCE, "b")[0].inclusion_probability == 0.25

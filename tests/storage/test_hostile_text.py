@@ -83,11 +83,11 @@ def test_hostile_text_fails_no_write_and_comes_back(store: Store, text: str) -> 
         written,
     ]
     assert store.known_trace_ids(SOURCE, HOUR_0) == {text}
-    assert store.recorded(SOURCE, FAITHFULNESS, HOUR_0).keys() == {text}
+    assert store.recorded(SOURCE, [FAITHFULNESS], HOUR_0)[FAITHFULNESS].keys() == {text}
     stored = store.trace(SOURCE, text)
     assert stored is not None
     assert stored.ref == listed
-    samples = store.score_samples(SOURCE, FAITHFULNESS, HOUR_0, ["feature"])
+    samples = store.score_samples(SOURCE, [FAITHFULNESS], HOUR_0, ["feature"])
     assert [sample.segment for sample in samples] == [
         Segment(),
         Segment(field="feature", value=text),

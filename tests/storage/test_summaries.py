@@ -45,7 +45,7 @@ def test_samples_are_cut_by_hour_and_by_the_frequent_values(store: Store) -> Non
             evaluation("another series", 0.0, series=Series(evaluator="x", version="1")),
         ]
     )
-    found = store.score_samples(SOURCE, FAITHFULNESS, BOTH_HOURS, ["feature", "model"], 1)
+    found = store.score_samples(SOURCE, [FAITHFULNESS], BOTH_HOURS, ["feature", "model"], 1)
     assert found == [
         sample(ALL_TRAFFIC, HOUR_0, 0.1, 0.9, skipped=1),
         sample(CHAT, HOUR_0, 0.1, 0.9),
@@ -63,7 +63,7 @@ def test_measures_cover_every_listed_trace(store: Store) -> None:
         ],
         NOW,
     )
-    found = store.measure_samples(SOURCE, "input_tokens", BOTH_HOURS, ["feature"], 5)
+    found = store.measure_samples(SOURCE, ["input_tokens"], BOTH_HOURS, ["feature"], 5)
     assert [(s.segment, s.window, s.values, s.skipped) for s in found] == [
         (ALL_TRAFFIC, HOUR_0, (3.0, 7.0), 1),
         (CHAT, HOUR_0, (7.0,), 1),
@@ -73,9 +73,9 @@ def test_measures_cover_every_listed_trace(store: Store) -> None:
 
 def test_only_known_measures_and_segments_are_asked_for(store: Store) -> None:
     with pytest.raises(ValueError, match="'input' is not a measure; known: latency_ms"):
-        store.measure_samples(SOURCE, "input", HOUR_0)
+        store.measure_samples(SOURCE, ["input"], HOUR_0)
     with pytest.raises(ValueError, match="'output' is not a segment; known: feature"):
-        store.score_samples(SOURCE, FAITHFULNESS, HOUR_0, ["output"])
+        store.score_samples(SOURCE, [FAITHFULNESS], HOUR_0, ["output"])
 
 
 def summary(hour: Window, segment: Segment = ALL_TRAFFIC, n: int = 3) -> ScoreSummary:
