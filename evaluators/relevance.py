@@ -1,9 +1,9 @@
 """Where the relevance of retrieved documents comes from: judgements on file, or a judge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from evaluators.graded_rankings import Judgements
 from evaluators.index import build_evaluator
@@ -105,22 +105,32 @@ class JudgedRelevance:
         return await self.grader.grade_documents(traces)
 
 
-def relevance_source(judgements: str | None, tools: EvaluatorTools) -> RelevanceSource:
+def relevance_source(
+    judgements: str | None, depth: int | None, tools: EvaluatorTools
+) -> RelevanceSource:
     """The source that the option `judgements` names: a rubric, or the plan's qrels for None.
 
+    A judge is asked about the first `depth` documents; None leaves the number to the rubric.
     Raises ConfigurationError for a rubric that does not grade documents.
     """
     if judgements is None:
         return QrelsRelevance(qrels=tools.qrels)
+    grader = _grader(judgements, {}, tools)
+    if depth is not None:
+        grader = _grader(judgements, {"depth": depth}, tools)
+    return JudgedRelevance(grader=grader, rubric=Path(judgements).stem)
+
+
+def _grader(judgements: str, options: Mapping[str, Any], tools: EvaluatorTools) -> DocumentGrader:
     own_file = judgements.endswith((".yaml", ".yml"))
-    plan = EvaluatorPlan(rubric=judgements) if own_file else EvaluatorPlan(use=judgements)
-    grader = build_evaluator(plan, tools)
+    use, rubric = (None, judgements) if own_file else (judgements, None)
+    grader = build_evaluator(EvaluatorPlan(use=use, rubric=rubric, options=options), tools)
     if not isinstance(grader, DocumentGrader):
         raise ConfigurationError(
             f"judgements: {judgements!r} does not grade documents one by one; use the rubric "
             "'document_relevance', or a rubric file of your own with the same scope"
         )
-    return JudgedRelevance(grader=grader, rubric=Path(judgements).stem)
+    return grader
 
 
 def _queries(trace: Trace) -> Iterator[str]:

@@ -138,10 +138,11 @@ def _set_factory(kind: MeasureKind) -> EvaluatorFactory:
             raise ConfigurationError(
                 f"{name} needs `qrels`: a judge sees only what was retrieved, never what was missed"
             )
+        depth = _depth(kind, parameter)
         return RetrievalEvaluator(
             name=name,
-            measure=Measure(kind=kind, k=_depth(kind, parameter), min_grade=chosen.min_grade),
-            relevance=relevance_source(chosen.judgements, tools),
+            measure=Measure(kind=kind, k=depth, min_grade=chosen.min_grade),
+            relevance=relevance_source(chosen.judgements, depth, tools),
             unjudged=chosen.unjudged,
         )
 
@@ -158,7 +159,7 @@ def ndcg(
     return RetrievalEvaluator(
         name=name,
         measure=Measure(kind=MeasureKind.NDCG, k=depth, gain=chosen.gain),
-        relevance=relevance_source(chosen.judgements, tools),
+        relevance=relevance_source(chosen.judgements, depth, tools),
         unjudged=chosen.unjudged,
     )
 

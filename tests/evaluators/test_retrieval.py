@@ -14,9 +14,9 @@ from evaluators.index import build_evaluator
 from evaluators.relevance import JudgedRelevance
 from evaluators.retrieval_measure import Measure, MeasureKind
 from tailwatch.errors import ConfigurationError
-from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason
+from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason, Usage
 from tailwatch.plan import EvaluatorPlan
-from tailwatch.protocols import Evaluator, EvaluatorTools, Qrels
+from tailwatch.protocols import Evaluator, EvaluatorTools, JudgeQuestion, Qrels, Verdict
 from tailwatch.trace import RetrievedDocument, SpanKind, Trace
 from tests.builders import make_document, make_span, make_trace
 
@@ -204,3 +204,33 @@ def test_a_judge_may_grade_what_was_retrieved() -> None:
         Skipped(reason=SkipReason.MISSING_DOCUMENTS),
         failed,
     ]
+
+
+class Reader:
+    """A judge that calls every document useless but the one that mentions gold."""
+
+    model = "reader"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, question: JudgeQuestion) -> Verdict:
+        self.asked += 1
+        choice = question.choices[0 if "gold" in question.material else -1]
+        return Verdict(choice=choice, explanation="", usage=Usage())
+
+    async def close(self) -> None:
+        return None
+
+
+def test_the_rubric_is_asked_about_as_many_documents_as_count() -> None:
+    judge = Reader()
+    plan = EvaluatorPlan(use="reciprocal_rank@7", options={"judgements": "document_relevance"})
+    evaluator = build_evaluator(plan, EvaluatorTools(judge=judge))
+    retrieved = tuple(
+        make_document(rank=rank, id=f"d{rank}", text="gold" if rank == 6 else f"lead {rank}")
+        for rank in range(9)
+    )
+    scored = outcome(evaluator, make_trace(documents=retrieved))
+    assert isinstance(scored, Score)
+    assert (scored.value, judge.asked, evaluator.judge) == (1 / 7, 7, "reader")
