@@ -80,6 +80,7 @@ def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) ->
         judge_missing=_judge_missing(plan),
         embedder=load_embedder,
         qrels=qrels,
+        max_material_chars=(plan.judge or JudgePlan(model="")).max_material_chars,
     )
     evaluators = [
         built(("evaluators", i), _planned, each, plan, folder, tools)
