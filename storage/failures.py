@@ -1,20 +1,22 @@
 """The databases' errors as ours: one sentence each, no password, no trace text."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from sqlalchemy import URL
-from sqlalchemy.exc import (
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tailwatch.errors import StoreError, StoreSchemaError, StoreUnavailableError
 
+_MAY_PASS = (
+    sqlite3.OperationalError,
+    sqlite3.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 _MISSING_TABLE = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
 _FOR_GOOD = ("readonly database", "not a database", "malformed", "ReadOnlySqlTransaction")
 
@@ -33,6 +35,8 @@ def store_errors(url: URL) -> Iterator[None]:
             f"the results store {shown(url)} had no free connection in time"
         ) from error
     except DBAPIError as error:
+        raise _store_error(url, error.orig or error) from error
+    except psycopg.Error as error:
         raise _store_error(url, error) from error
     except SQLAlchemyError as error:
         raise StoreError(
@@ -45,17 +49,14 @@ def shown(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def _store_error(url: URL, error: DBAPIError) -> StoreError:
-    cause = _sentence(url, error)
-    name = type(error.orig).__name__
-    if isinstance(error, OperationalError | ProgrammingError) and _says(
-        cause, name, _MISSING_TABLE
-    ):
+def _store_error(url: URL, error: BaseException) -> StoreError:
+    """`error` is the driver's own."""
+    cause, name = _sentence(url, error), type(error).__name__
+    if _says(cause, name, _MISSING_TABLE):
         return StoreSchemaError(
             f"the results store {shown(url)} lacks a table or column; run `tailwatch db upgrade`"
         )
-    refused = _says(cause, name, _FOR_GOOD)
-    if isinstance(error, OperationalError | InterfaceError) and not refused:
+    if isinstance(error, _MAY_PASS) and not _says(cause, name, _FOR_GOOD):
         return StoreUnavailableError(f"the results store {shown(url)} did not answer: {cause}")
     return StoreError(f"the results store {shown(url)} refused: {cause}")
 
@@ -64,8 +65,8 @@ def _says(cause: str, name: str, signs: tuple[str, ...]) -> bool:
     return any(sign in cause or sign == name for sign in signs)
 
 
-def _sentence(url: URL, error: DBAPIError) -> str:
+def _sentence(url: URL, error: BaseException) -> str:
     """The driver's own first line; a PostgreSQL DETAIL line below it may quote a row."""
-    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     password = str(url.password) if url.password is not None else ""
     return lines[0].replace(password, "***") if password else lines[0]

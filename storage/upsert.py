@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table
 
-from storage.bulk import Row, insert_many, insertion
+from storage.bulk import Insert, Row, insert_many
 
 Proposed = Any
 """The row that was to be inserted, in an ON CONFLICT clause: `proposed.column`."""
@@ -34,14 +34,15 @@ def upsert(
     if not by_key:
         return
     ordered = [by_key[key] for key in sorted(by_key)]
-    insert = insertion(connection, table, list(ordered[0]))
-    proposed = insert.excluded
-    changes: dict[str, Any] = {
-        name: proposed[name] for name in ordered[0] if name not in keys and name not in keep
-    }
-    if counted is not None:
-        changes |= counted(proposed)
-    on_conflict = insert.on_conflict_do_update(
-        index_elements=keys, set_=changes, where=where(proposed) if where else None
-    )
-    insert_many(connection, on_conflict, ordered)
+    replaced = [name for name in ordered[0] if name not in keys and name not in keep]
+
+    def on_conflict(insert: Insert) -> Insert:
+        proposed = insert.excluded
+        changes: dict[str, Any] = {name: proposed[name] for name in replaced}
+        if counted is not None:
+            changes |= counted(proposed)
+        return insert.on_conflict_do_update(
+            index_elements=keys, set_=changes, where=where(proposed) if where else None
+        )
+
+    insert_many(connection, table, ordered, on_conflict)

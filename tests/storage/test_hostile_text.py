@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.bulk import COPY_FROM_ROWS
 from storage.store import Store
 from storage.text import KEY_CHARS, escape, key_text, original_json, safe_json, unescape
 from tailwatch.alert import Segment
@@ -98,3 +99,16 @@ def test_long_ids_with_the_same_beginning_stay_two(store: Store) -> None:
     ids = {"x" * 5_000 + end for end in "ab"}
     store.record_listing([ref(one) for one in ids], NOW + timedelta(1))
     assert store.known_trace_ids(SOURCE, HOUR_0) == ids
+
+
+def test_hostile_text_passes_in_bulk_too(store: Store) -> None:
+    """As many rows as are copied at once, with the separators of that copy among their texts."""
+    texts = [*HOSTILE, "\\N", "\\.", "tab\tand\nline", '{"a"}', ""]
+    written = [
+        evaluation(f"{number}{text}", Score(value=0.1, label=text, details={text: text}))
+        for number, text in enumerate(texts * (COPY_FROM_ROWS // len(texts) + 1))
+    ]
+    store.record(written + written[::-1])
+    for one in written[: len(texts)]:
+        assert store.evaluations(SOURCE, one.trace_id) == [one]
+    assert store.stats()["evaluations"] == len(written)
