@@ -1,14 +1,13 @@
 """The alert check as a Prefect flow, on its own schedule: silence is noticed too."""
 
-from datetime import UTC, datetime
-
-from prefect import flow, runtime
+from prefect import flow
 from prefect.logging import get_run_logger
 
 from flows.artifacts import leave_check_artifact
 from flows.checking import check_alerts as check
 from flows.checking import owed_checks
 from flows.plan_file import read_plan
+from flows.schedule import scheduled_start
 from flows.wiring import open_parts
 from tailwatch.settings import Settings
 from tailwatch.window import Window
@@ -23,7 +22,7 @@ async def check_alerts() -> int:
     """
     log = get_run_logger()
     settings = Settings()
-    scheduled = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+    scheduled = scheduled_start()
     async with open_parts(read_plan(settings.plan), settings) as parts:
         source = parts.source.name
         until = Window.last_settled(scheduled, parts.plan.timing.settle).end

@@ -9,6 +9,7 @@ from flows.artifacts import leave_run_artifacts
 from flows.chunk_task import run_chunk_as_task
 from flows.plan_file import read_plan
 from flows.runs import due_windows, run_windows
+from flows.schedule import scheduled_start
 from flows.wiring import open_parts
 from tailwatch.settings import Settings
 
@@ -22,7 +23,7 @@ async def evaluate_traces() -> dict[str, int]:
     """
     log = get_run_logger()
     settings = Settings()
-    scheduled = runtime.flow_run.scheduled_start_time or datetime.now(UTC)
+    scheduled = scheduled_start()
     async with open_parts(read_plan(settings.plan), settings) as parts:
         windows = due_windows(parts.store, parts.source.name, parts.plan.timing, scheduled)
         report = await run_windows(
