@@ -41,6 +41,7 @@ def advance(alert: Alert | None, finding: Finding, now: datetime, policy: Policy
     checks in a row resolve it; NO_DATA and LEARNING neither open nor count as quiet. Acknowledged
     and muted alerts keep their state on a breach, a muted one until `muted_until`. An alert that a
     person resolved is not reopened by the bad hours of before, which the rule may still look at.
+    After a false alarm only a breach that began later counts, as a new alert.
     Raises ValueError when the finding is of another rule, series or segment.
     """
     if alert is None:
@@ -50,14 +51,16 @@ def advance(alert: Alert | None, finding: Finding, now: datetime, policy: Policy
     _refuse_mixed(alert, finding)
     if now <= alert.updated_at:
         return Advance(alert=alert)
+    if alert.state is AlertState.FALSE_ALARM:
+        return _after_false_alarm(alert, finding, now)
     if alert.state is AlertState.RESOLVED:
         return _after_resolution(alert, finding, now, policy)
     return _settle(_take_in(alert, finding, now), finding, now, policy)
 
 
 def acknowledge(alert: Alert, *, who: str, why: str, now: datetime) -> Advance:
-    """A person has seen it. Raises ConfigurationError when the alert is resolved."""
-    _refuse_resolved(alert, "acknowledged")
+    """A person has seen it. Raises ConfigurationError when the alert is over."""
+    _refuse_over(alert, "acknowledged")
     if alert.state is AlertState.ACKNOWLEDGED:
         return Advance(alert=alert)
     after = replace(alert, state=AlertState.ACKNOWLEDGED, muted_until=None)
@@ -67,9 +70,9 @@ def acknowledge(alert: Alert, *, who: str, why: str, now: datetime) -> Advance:
 def mute(alert: Alert, *, until: datetime, who: str, why: str, now: datetime) -> Advance:
     """Nothing more is said about it before `until`, not even that it is over.
 
-    Raises ConfigurationError when the alert is resolved or `until` is not in the future.
+    Raises ConfigurationError when the alert is over or `until` is not in the future.
     """
-    _refuse_resolved(alert, "muted")
+    _refuse_over(alert, "muted")
     if until <= now:
         raise ConfigurationError(
             f"cannot mute until {wording.moment(until)}, which is not after "
@@ -80,9 +83,19 @@ def mute(alert: Alert, *, until: datetime, who: str, why: str, now: datetime) ->
 
 def resolve(alert: Alert, *, who: str, why: str, now: datetime) -> Advance:
     """A person says that it is over; nothing happens when it already was."""
-    if alert.state is AlertState.RESOLVED:
+    if alert.state.over:
         return Advance(alert=alert)
     return _change(alert, _resolved(alert, now, quiet_checks=0), now, who, why)
+
+
+def dismiss(alert: Alert, *, who: str, why: str, now: datetime) -> Advance:
+    """A person says that nothing was wrong: a false alarm, for good. Also of a resolved alert,
+    whose end stays where it was.
+    """
+    if alert.state is AlertState.FALSE_ALARM:
+        return Advance(alert=alert)
+    ended = alert if alert.state.over else _resolved(alert, now, quiet_checks=alert.quiet_checks)
+    return _change(alert, replace(ended, state=AlertState.FALSE_ALARM), now, who, why)
 
 
 def _open(finding: Finding, now: datetime) -> Advance:
@@ -160,6 +173,13 @@ def _after_resolution(alert: Alert, finding: Finding, now: datetime, policy: Pol
     return _change(alert, after, now, SYSTEM, why)
 
 
+def _after_false_alarm(alert: Alert, finding: Finding, now: datetime) -> Advance:
+    ended_at = alert.resolved_at or alert.updated_at
+    if finding.status is FindingStatus.BREACH and _onset(finding) > ended_at:
+        return _open(finding, now)
+    return Advance(alert=alert)
+
+
 def _resolved(alert: Alert, now: datetime, *, quiet_checks: int) -> Alert:
     return replace(
         alert,
@@ -188,9 +208,10 @@ def _refuse_mixed(alert: Alert, finding: Finding) -> None:
         raise ValueError(f"a finding of {other} is no news of the alert of {mine}")
 
 
-def _refuse_resolved(alert: Alert, verb: str) -> None:
-    if alert.state is AlertState.RESOLVED:
+def _refuse_over(alert: Alert, verb: str) -> None:
+    if alert.state.over:
+        ended = "resolved" if alert.state is AlertState.RESOLVED else "a false alarm"
         raise ConfigurationError(
-            f"alert {alert.alert_id} is resolved and cannot be {verb}; "
-            "a breach within a day reopens it"
+            f"alert {alert.alert_id} is {ended} and cannot be {verb}; a breach that comes back "
+            "opens it again or opens a new one"
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alerts import wording
-from tailwatch.alert import Alert, AlertEvent, AlertState
+from tailwatch.alert import Alert, AlertEvent
 from tailwatch.printable import printable
 
 _WIDTH = 96
@@ -17,7 +17,7 @@ _NAME_CHARS = 80
 def one_line(alert: Alert, now: datetime) -> str:
     """State, id, age and sentence, for a list: one line, however long the sentence is."""
     age = wording.length(now - alert.opened_at)
-    return f"{alert.state:<12}  {alert.alert_id}  {age:>6}  {_safe(alert.sentence)}"
+    return f"{wording.state(alert.state):<12}  {alert.alert_id}  {age:>6}  {_safe(alert.sentence)}"
 
 
 def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
@@ -30,15 +30,15 @@ def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
         ("opened", _when(alert.opened_at, now)),
         ("last checked", _when(alert.updated_at, now)),
     ]
-    if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
-        rows.append(("resolved", _when(alert.resolved_at, now)))
+    if alert.state.over and alert.resolved_at is not None:
+        rows.append(("ended", _when(alert.resolved_at, now)))
     elif alert.quiet_checks:
         rows.append(("quiet", f"for {alert.quiet_checks} checks in a row"))
     if alert.muted_until is not None:
         rows.append(("muted until", wording.moment(alert.muted_until)))
     return "\n".join(
         [
-            f"{alert.state.upper()}  {alert.alert_id}",
+            f"{wording.state(alert.state).upper()}  {alert.alert_id}",
             *_wrapped(_safe(alert.sentence), ""),
             "",
             *(f"  {label:<{_LABEL}}{value}" for label, value in rows),
@@ -51,7 +51,9 @@ def _history(events: Sequence[AlertEvent]) -> list[str]:
     lines = []
     for event in events:
         who = printable(event.who, _NAME_CHARS)
-        text = f"{wording.moment(event.at)}  {event.after} by {who}: {_safe(event.why)}"
+        text = (
+            f"{wording.moment(event.at)}  {wording.state(event.after)} by {who}: {_safe(event.why)}"
+        )
         lines.extend(_wrapped(text, "    "))
     return lines
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from tailwatch.alert import Quantile, Segment
+from tailwatch.alert import AlertState, Quantile, Segment
 from tailwatch.evaluation import Series
 from tailwatch.printable import printable
 
@@ -13,6 +13,11 @@ _SMALLEST_P = 1e-300
 def subject(series: Series, segment: Segment) -> str:
     """What a sentence is about, such as `faithfulness in feature=search`, safe to show."""
     return f"{printable(series.evaluator, _NAME_CHARS)} in {printable(str(segment), _NAME_CHARS)}"
+
+
+def state(value: AlertState) -> str:
+    """Such as `open` or `false alarm`."""
+    return value.replace("_", " ")
 
 
 def number(value: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flows.parts import Parts
 from storage.records import ScoredTrace
-from tailwatch.alert import Alert, AlertState
+from tailwatch.alert import Alert
 from tailwatch.window import HOUR, Window, floor_hour
 
 
@@ -13,7 +13,7 @@ def worst_traces(parts: Parts, alert: Alert, limit: int) -> Sequence[ScoredTrace
     direction = parts.directions.get(alert.series)
     if direction is None or not limit:
         return ()
-    end = alert.resolved_at if alert.state is AlertState.RESOLVED else alert.updated_at
+    end = alert.resolved_at if alert.state.over else alert.updated_at
     start = floor_hour(alert.onset)
     window = Window(start, max(end or alert.updated_at, start + HOUR))
     return parts.store.worst(

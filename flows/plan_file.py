@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.plan import Plan
@@ -49,7 +50,7 @@ def read_plan(path: Path) -> PlanFile:
         plan = Plan.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         raise PlanError(
-            _sentence(path, root, fault["loc"], _message(fault["msg"], fault["input"]))
+            _sentence(path, root, fault["loc"], _message(fault["msg"], _shown(fault)))
             for fault in error.errors()
         ) from None
     return PlanFile(path=path, plan=plan, root=root)
@@ -107,6 +108,11 @@ def _find(node: yaml.Node, location: tuple[str | int, ...]) -> tuple[yaml.Node, 
             named.append(step)
             where = node = node.value[step]
     return where, named
+
+
+def _shown(fault: ErrorDetails) -> Any:
+    """What was given; not where the name of a variable belongs, for it may be the secret itself."""
+    return None if ".".join(map(str, fault["loc"])).endswith("_env") else fault["input"]
 
 
 def _message(message: str, given: Any) -> str:

@@ -12,7 +12,7 @@ from storage.upsert import upsert
 from tailwatch.alert import Alert, AlertEvent, AlertState
 from tailwatch.errors import ConfigurationError
 
-_UNRESOLVED = tuple(state for state in AlertState if state is not AlertState.RESOLVED)
+_UNRESOLVED = tuple(state for state in AlertState if not state.over)
 
 
 class AlertRecords(Connected):

@@ -33,8 +33,24 @@ ALL_TRAFFIC = Segment()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """Which of a sample's values are of flagged traces, and the share of the hour that was scored.
+
+    `fraction` is the number of the hour's scores over the number of traces that they stand for.
+    """
+
+    flagged: Sequence[bool]
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSample:
-    """The scores of one series in one segment and one hour, with what did not become a score."""
+    """The scores of one series in one segment and one hour, with what did not become a score.
+
+    `weights`, beside `values`, say how many outputs each score stands for, relative to the mean of
+    its hour's scores; None where each stands for as many. `buckets` is None where weights are, and
+    in samples of several hours.
+    """
 
     series: Series
     segment: Segment
@@ -42,6 +58,8 @@ class ScoreSample:
     values: Sequence[float]
     skipped: int = 0
     failed: int = 0
+    weights: Sequence[float] | None = None
+    buckets: Buckets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +130,42 @@ class AlertState(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     MUTED = "muted"
     RESOLVED = "resolved"
+    FALSE_ALARM = "false_alarm"
+    """A person says that nothing was wrong."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the incident has ended."""
+        return self in (AlertState.RESOLVED, AlertState.FALSE_ALARM)
+
+
+class Change(StrEnum):
+    """What about an alert is worth a message to people."""
+
+    OPENED = "opened"
+    ATTACHED = "attached"
+    """One more monitor joined the incident."""
+    REOPENED = "reopened"
+    """It came back within a day of its end, or its mute ended while it lasted."""
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    """It is over, or was a false alarm."""
+    TEST = "test"
+    """Nothing happened: a person tries whether messages arrive."""
+
+
+class Severity(StrEnum):
+    """How urgent the alerts of a rule are."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """A larger number for what is more urgent."""
+        return list(Severity).index(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@
     ├── InvalidTraceError         a trace that cannot have happened (also a ValueError)
     ├── SourceError               the place where traces live refused, for good
     │   └── SourceUnavailableError    ... or did not answer: worth another try
+    ├── NotifierError             a message was refused, and would be refused again
+    │   └── NotifierUnavailableError  ... or nobody took it: worth another try
     └── StoreError                the results store cannot be used
         ├── StoreSchemaError          its schema is older or newer than this program
         └── StoreUnavailableError     it did not answer: worth another try
@@ -55,6 +57,18 @@ class SourceError(TailwatchError):
 
 class SourceUnavailableError(SourceError, RetryableError):
     """The trace source did not answer; it may later."""
+
+
+class NotifierError(TailwatchError):
+    """A notifier refused the message, and would refuse it again. Never holds an address or key."""
+
+
+class NotifierUnavailableError(NotifierError, RetryableError):
+    """The message was not taken; it may be later, after `retry_after_s` if that is known."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class StoreError(TailwatchError):

@@ -10,11 +10,22 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    field_validator,
+    model_validator,
+)
 
+from tailwatch.alert import Change, Severity
+from tailwatch.quiet_hours import QuietHours, quiet_hours
 from tailwatch.sampling import DEFAULT_COHORT, SampleDesign
 from tailwatch.trace import MEASURES, SEGMENT_FIELDS
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -35,6 +46,7 @@ def duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0))]
+DailyQuiet = Annotated[InstanceOf[QuietHours], BeforeValidator(quiet_hours)]
 
 
 class KeepText(StrEnum):
@@ -129,7 +141,45 @@ class RulePlan(_PlanModel):
     name: str | None = None
     series: tuple[str, ...] = ("*",)
     segments: tuple[str, ...] | None = None
+    severity: Severity = Severity.ERROR
     options: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class NotifyPlan(_PlanModel):
+    """One place that messages about alerts go to.
+
+    `url_env` and `key_env` name the environment variables that hold its secrets. `on` are the
+    changes it is told of and `least_severity` the least urgent alerts. In its `quiet_hours`
+    messages wait; with `even_at_night` those of critical alerts do not. Another `name` is another
+    destination, which is told everything anew.
+    """
+
+    use: str
+    name: str | None = None
+    url_env: str | None = None
+    key_env: str | None = None
+    on: tuple[Change, ...] = Field(
+        default=(Change.OPENED, Change.ATTACHED, Change.REOPENED, Change.RESOLVED), min_length=1
+    )
+    least_severity: Severity = Severity.INFO
+    quiet_hours: DailyQuiet | None = None
+    even_at_night: bool = False
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("url_env", "key_env")
+    @classmethod
+    def _a_variable_and_no_secret(cls, value: str | None) -> str | None:
+        if value is not None and _VARIABLE.fullmatch(value) is None:
+            # The value is not repeated: whoever put the secret itself here shall not see it logged.
+            raise ValueError(
+                "must be the name of an environment variable, such as TAILWATCH_SLACK_URL; the "
+                "secret itself belongs in the environment"
+            )
+        return value
+
+    @property
+    def destination(self) -> str:
+        return self.name or self.use
 
 
 class Plan(_PlanModel):
@@ -145,6 +195,7 @@ class Plan(_PlanModel):
     segments: tuple[str, ...] = ("feature", "model", "prompt_version", "environment")
     max_segment_values: int = Field(default=20, ge=1, le=1000)
     rules: tuple[RulePlan, ...] = ()
+    notify: tuple[NotifyPlan, ...] = ()
     keep_text: KeepText = KeepText.FULL
     chunk_size: int = Field(default=500, ge=1, le=100_000)
 
@@ -156,11 +207,15 @@ class Plan(_PlanModel):
             _refuse_unknown(
                 f"segment of rule {rule.name or rule.use}", rule.segments or (), self.segments
             )
-        names = [rule.name or rule.use for rule in self.rules]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two rules are called {name!r}; give each its own `name`")
+        _refuse_twins("rules", [rule.name or rule.use for rule in self.rules])
+        _refuse_twins("entries of notify", [entry.destination for entry in self.notify])
         return self
+
+
+def _refuse_twins(kind: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two {kind} are called {name!r}; give each its own `name`")
 
 
 def _refuse_unknown(kind: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

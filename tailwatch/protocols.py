@@ -1,7 +1,7 @@
 """The six seams: where tailwatch meets the world, and where a plug-in or a test's fake goes in.
 
-A trace source, an evaluator, a judge, an embedder, an alert rule and a notifier (whose first ones
-come with notifications) are found by name; time is the argument `now`, never read below `flows`.
+A trace source, an evaluator, a judge, an embedder, an alert rule and a notifier are found by name;
+time is the argument `now`, never read below `flows`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from tailwatch.alert import Direction, Finding, ScoreSample
+from tailwatch.alert import Change, Direction, Finding, ScoreSample, Severity
+from tailwatch.errors import ConfigurationError
 from tailwatch.outcome import Failed, Outcome, Skipped, Usage
 from tailwatch.trace import FetchError, Trace, TraceRef
 from tailwatch.window import Window
@@ -214,20 +215,70 @@ class RuleFactory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertMessage:
-    """What a notifier says: a title of one line and a body of a few."""
+    """What a notifier says: a title of one line, a body of a few, and named details.
 
+    Texts may quote traces and people: a notifier escapes them for where they go. `message_id` is
+    the same whenever the same message is sent again, `incident` the same for all messages about
+    one alert.
+    """
+
+    message_id: str
+    change: Change
+    severity: Severity
+    source: str
+    alert_id: str
+    at: datetime
     title: str
     body: str
-    alert_id: str
     fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def incident(self) -> str:
+        """What all messages about one alert share: its source and its id."""
+        return f"{self.source}/{self.alert_id}"
 
 
 class Notifier(Protocol):
     """Tells people about an alert."""
 
-    @property
-    def name(self) -> str: ...
+    async def notify(self, message: AlertMessage) -> str:
+        """Sends it and returns what came back, in a few words without secrets.
 
-    async def notify(self, message: AlertMessage) -> None:
-        """Raises RetryableError when another try may succeed."""
+        Raises NotifierUnavailableError when another try may succeed, NotifierError when not, and
+        ConfigurationError when a secret is missing in the environment.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Where a notifier's address and key are found: the names of environment variables.
+
+    They are read when a message is sent, so that a plan can be checked where they are not set.
+    """
+
+    environment: Mapping[str, str] = field(repr=False)
+    url_env: str | None = None
+    key_env: str | None = None
+
+    def url(self) -> str:
+        """The secret address. Raises ConfigurationError naming the variable that is not set."""
+        return self._value("url_env", self.url_env)
+
+    def key(self) -> str:
+        """The secret key. Raises ConfigurationError naming the variable that is not set."""
+        return self._value("key_env", self.key_env)
+
+    def _value(self, setting: str, variable: str | None) -> str:
+        if variable is None:
+            raise ConfigurationError(f"`{setting}` is missing: name an environment variable")
+        value = self.environment.get(variable, "").strip()
+        if not value:
+            raise ConfigurationError(f"the environment variable {variable} is not set")
+        return value
+
+
+class NotifierFactory(Protocol):
+    """Makes a notifier from the plan's options. Raises ConfigurationError for a wrong one."""
+
+    def __call__(self, name: str, options: Mapping[str, Any], secrets: Secrets) -> Notifier: ...

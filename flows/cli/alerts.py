@@ -61,13 +61,13 @@ def check(
 @app.command("list")
 def list_alerts(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The alerts that are open, acknowledged or muted."""
     command = chosen(context)
     source = command.plan_file().plan.source.name
-    states = set(AlertState) if everything else set(AlertState) - {AlertState.RESOLVED}
+    states = {state for state in AlertState if everything or not state.over}
     with command.store() as store:
         alerts = store.alerts(states, limit=None, source=source)
     if as_json:

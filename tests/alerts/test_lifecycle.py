@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.lifecycle import Advance, Policy, acknowledge, advance, mute, resolve
+from alerts.lifecycle import Advance, Policy, acknowledge, advance, dismiss, mute, resolve
 from tailwatch.alert import (
     ALL_TRAFFIC,
     Alert,
@@ -21,6 +21,7 @@ from tests.alerts.samples import SEARCH, SERIES, start_of
 
 OPEN, ACKNOWLEDGED = AlertState.OPEN, AlertState.ACKNOWLEDGED
 MUTED, RESOLVED = AlertState.MUTED, AlertState.RESOLVED
+FALSE_ALARM = AlertState.FALSE_ALARM
 BREACH, OK = FindingStatus.BREACH, FindingStatus.OK
 NO_DATA, LEARNING = FindingStatus.NO_DATA, FindingStatus.LEARNING
 POLICY = Policy(resolve_after=2, reopen_within=timedelta(hours=24))
@@ -63,10 +64,9 @@ def made(state: str) -> Alert:
         return alert
     if state == "open, one quiet":
         return walk(alert, OK, begin=1)[0]
-    if state == "acknowledged":
-        after = acknowledge(alert, who="ann", why="looking", now=at)
-    elif state == "acknowledged, one quiet":
-        after = acknowledge(walk(alert, OK, begin=1)[0], who="ann", why="looking", now=at)
+    if state.startswith("acknowledged"):
+        seen = walk(alert, OK, begin=1)[0] if state.endswith("one quiet") else alert
+        after = acknowledge(seen, who="ann", why="looking", now=at)
     elif state == "muted":
         after = mute(alert, until=start_of(9), who="ann", why="known", now=at)
     elif state == "mute over":
@@ -76,6 +76,8 @@ def made(state: str) -> Alert:
         return walk(muted, OK, OK, begin=2)[0]
     elif state == "resolved":
         return walk(alert, OK, OK, begin=1)[0]
+    elif state == "false alarm":
+        after = dismiss(alert, who="ann", why="a test of ours", now=start_of(3))
     elif state == "resolved long ago":
         quiet = walk(alert, OK, OK, begin=-24)[0]
         return walk(quiet, OK, OK, begin=1)[0]
@@ -122,6 +124,10 @@ TABLE = {
     ("resolved by hand", OK): (RESOLVED, SAME),
     ("resolved by hand", NO_DATA): (RESOLVED, SAME),
     ("resolved by hand", LEARNING): (RESOLVED, SAME),
+    ("false alarm", BREACH): (FALSE_ALARM, SAME),  # it began at 3, when it was dismissed
+    ("false alarm", OK): (FALSE_ALARM, SAME),
+    ("false alarm", NO_DATA): (FALSE_ALARM, SAME),
+    ("false alarm", LEARNING): (FALSE_ALARM, SAME),
 }
 
 
@@ -227,6 +233,7 @@ def test_what_people_do_is_kept_with_who_and_why(state: str) -> None:
     for after, expected in (
         (mute(alert, until=start_of(8), who="bo", why="known", now=now), MUTED),
         (resolve(alert, who="bo", why="fixed", now=now), RESOLVED),
+        (dismiss(alert, who="bo", why="planned", now=now), FALSE_ALARM),
     ):
         assert after.alert is not None
         assert after.alert.state is expected
@@ -250,6 +257,33 @@ def test_a_resolved_alert_takes_no_orders() -> None:
         acknowledge(alert, who="bo", why="me", now=now)
     with pytest.raises(ConfigurationError, match="cannot be muted"):
         mute(alert, until=start_of(9), who="bo", why="me", now=now)
+
+
+def test_a_false_alarm_takes_no_orders_and_stays_one() -> None:
+    alert, now = made("false alarm"), start_of(5)
+    for order in (resolve, dismiss):
+        assert order(alert, who="bo", why="fixed", now=now) == Advance(alert=alert)
+    with pytest.raises(ConfigurationError, match="is a false alarm and cannot be muted"):
+        mute(alert, until=start_of(9), who="bo", why="me", now=now)
+
+
+def test_after_a_false_alarm_only_a_later_beginning_is_a_new_alert() -> None:
+    dismissed = made("false alarm")  # at hour 3
+    for onset in (1, 3):
+        old = find(BREACH, 90, onset=start_of(onset))
+        assert advance(dismissed, old, start_of(90), POLICY) == Advance(alert=dismissed)
+    new = advance(dismissed, find(BREACH, 5, onset=start_of(4)), start_of(5), POLICY)
+    assert new.alert is not None
+    assert (new.alert.state, new.alert.opened_at) == (OPEN, start_of(5))
+    assert new.events[0].before is None
+
+
+def test_a_resolved_alert_can_be_called_a_false_alarm_later() -> None:
+    resolved = made("resolved")
+    after = dismiss(resolved, who="bo", why="seen in review", now=start_of(50))
+    assert after.alert is not None
+    assert (after.alert.state, after.alert.resolved_at) == (FALSE_ALARM, resolved.resolved_at)
+    assert [(e.before, e.after) for e in after.events] == [(RESOLVED, FALSE_ALARM)]
 
 
 def test_a_mute_ends_in_the_future() -> None:

@@ -46,6 +46,25 @@ def test_a_good_plan_is_read(tmp_path: Path) -> None:
         ("  settle: 15m", "  settle: 15m\n  settle: 1h", 6, "given twice"),
         ("source:", "source: [", 3, "not valid YAML"),
         ("evaluators:", "rules: [{use: floor}, {use: floor}]\nevaluators:", 1, "two rules"),
+        ("evaluators:", "notify: [{use: slack}, {use: slack}]\nevaluators:", 1, "two entries"),
+        (
+            "evaluators:",
+            "notify:\n  - use: slack\n    url_env: https://hooks.slack.com/x\nevaluators:",
+            8,
+            "url_env: must be the name of an environment variable",
+        ),
+        (
+            "evaluators:",
+            "notify:\n  - use: slack\n    quiet_hours: at night\nevaluators:",
+            8,
+            "'at night' are not quiet hours; write the hours and a time zone",
+        ),
+        (
+            "evaluators:",
+            "notify:\n  - use: slack\n    quiet_hours: 22:00-07:00 Mars/Base\nevaluators:",
+            8,
+            "'Mars/Base' is not a time zone",
+        ),
     ],
 )
 def test_a_fault_names_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
