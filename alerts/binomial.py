@@ -1,20 +1,21 @@
 """Exact binomial probabilities: how surprising a count is, and which order statistics bound what.
 
-`n` independent outputs are each bad with probability `p`; X is the number of bad ones.
+`n` independent outputs are each bad with probability `p`; X is the number of bad ones. Effective
+counts need not be whole: the incomplete beta function continues the probabilities between them.
 """
 
 from bisect import bisect_left
 from functools import lru_cache
 
-from scipy.special import bdtr, bdtrc, betaincinv
+from scipy.special import bdtr, bdtrc, betainc, betaincinv
 
 
-def at_least(bad: int, n: int, p: float) -> float:
+def at_least(bad: float, n: float, p: float) -> float:
     """P(X >= bad): the one-sided p-value of `bad` in `n` under the hypothesis "at most `p`"."""
-    return 1.0 if bad <= 0 else float(bdtrc(bad - 1, n, p))
+    return 1.0 if bad <= 0 else float(betainc(bad, n - bad + 1, p))
 
 
-def upper_limit(bad: int, n: int, confidence: float = 0.95) -> float:
+def upper_limit(bad: float, n: float, confidence: float = 0.95) -> float:
     """The one-sided Clopper-Pearson upper limit of the share behind `bad` in `n`; 1 when n is 0.
 
     Clopper and Pearson, Biometrika 26 (1934): the beta quantile with bad + 1 and n - bad.

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from alerts.percentiles import quantile_of_sorted
+from alerts.percentiles import quantile, quantile_of_sorted
+from alerts.weights import unequal
 from tailwatch.alert import Direction, ScoreSample, ScoreSummary
 from tailwatch.window import Window
 
@@ -16,7 +17,13 @@ PROBABILITIES = (0.05, 0.1, 0.5, 0.9, 0.95, 0.99)
 def summarize(sample: ScoreSample, direction: Direction, *, restated: bool = False) -> ScoreSummary:
     """How the sample did: n, mean, and the quantiles with their limits; None is "not enough"."""
     values = np.asarray(sample.values, dtype=np.float64)
-    ordered = np.sort(values)
+    if sample.weights is not None and unequal(sample.weights):
+        mean: float | None = float(np.average(values, weights=sample.weights))
+        quantiles = tuple(quantile(values, p, sample.weights) for p in PROBABILITIES)
+    else:
+        ordered = np.sort(values)
+        mean = float(values.mean()) if len(values) else None
+        quantiles = tuple(quantile_of_sorted(ordered, p) for p in PROBABILITIES)
     return ScoreSummary(
         series=sample.series,
         segment=sample.segment,
@@ -25,8 +32,8 @@ def summarize(sample: ScoreSample, direction: Direction, *, restated: bool = Fal
         n=len(values),
         skipped=sample.skipped,
         failed=sample.failed,
-        mean=float(values.mean()) if len(values) else None,
-        quantiles=tuple(quantile_of_sorted(ordered, p) for p in PROBABILITIES),
+        mean=mean,
+        quantiles=quantiles,
         restated=restated,
     )
 
@@ -56,7 +63,19 @@ def pool(samples: Sequence[ScoreSample]) -> ScoreSample:
         values=[value for sample in samples for value in sample.values],
         skipped=sum(sample.skipped for sample in samples),
         failed=sum(sample.failed for sample in samples),
+        weights=_pooled_weights(samples),
     )
+
+
+def _pooled_weights(samples: Sequence[ScoreSample]) -> list[float] | None:
+    """A score of an hour without weights stands for as many as the mean score of any other."""
+    if all(sample.weights is None for sample in samples):
+        return None
+    return [
+        weight
+        for sample in samples
+        for weight in ([1.0] * len(sample.values) if sample.weights is None else sample.weights)
+    ]
 
 
 def outcomes(sample: ScoreSample) -> int:
