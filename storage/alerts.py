@@ -7,6 +7,8 @@ from sqlalchemy import select
 
 from storage.alert_rows import alert_of, alert_row, event_of, event_row
 from storage.connected import Connected
+from storage.outbox import put_in_outbox
+from storage.records import Notice
 from storage.tables import ALERT_CHECKS, ALERT_EVENTS, ALERTS
 from storage.upsert import upsert
 from tailwatch.alert import Alert, AlertEvent, AlertState
@@ -16,12 +18,23 @@ _UNRESOLVED = tuple(state for state in AlertState if not state.over)
 
 
 class AlertRecords(Connected):
-    def record_alert(self, source: str, alert: Alert, events: Sequence[AlertEvent] = ()) -> None:
-        """Write an alert as it is now, and the changes that led there, in one transaction."""
+    def record_alert(
+        self,
+        source: str,
+        alert: Alert,
+        events: Sequence[AlertEvent] = (),
+        notices: Sequence[Notice] = (),
+    ) -> None:
+        """Write an alert as it is now, the changes that led there and the messages about them.
+
+        All in one transaction: there is no change without its messages and no message without its
+        change. A message that is there already stays as it is.
+        """
         rows = [event_row(source, event, place) for place, event in enumerate(events)]
         with self.database.write() as connection:
             upsert(connection, ALERTS, [alert_row(source, alert)])
             upsert(connection, ALERT_EVENTS, rows)
+            put_in_outbox(connection, notices)
 
     def unresolved_alerts(self, source: str | None = None) -> list[Alert]:
         """The alerts that are open, acknowledged or muted, newest first."""

@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from tailwatch.alert import Segment
+from tailwatch.evaluation import Series
 from tailwatch.plan import KeepText
+from tailwatch.protocols import AlertMessage
 from tailwatch.trace import RetrievedDocument, TraceRef
 from tailwatch.window import Window
 
 RunKind = Literal["hourly", "backfill", "alerts"]
 RunStatus = Literal["running", "done", "failed"]
 WindowStatus = Literal["done", "failed"]
+NoticeState = Literal["pending", "sent", "given_up"]
+BaselineStatus = Literal["learning", "pinned", "superseded"]
 OutcomeKind = Literal["score", "skipped", "failed"]
 
 
@@ -94,3 +99,67 @@ class ScoredTrace:
     segments: Mapping[str, str | None]
     input_excerpt: str | None
     output_excerpt: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message for one destination.
+
+    `history` says that the change was found in a look back, long after it happened: then nobody is
+    told if the alert is over too.
+    """
+
+    destination: str
+    message: AlertMessage
+    history: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRecord:
+    """A message for one destination, and what became of it so far.
+
+    `attempts` counts the begun ones. `last_error` holds no secret.
+    """
+
+    notice: Notice
+    state: NoticeState
+    attempts: int
+    next_attempt_at: datetime
+    last_error: str | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineRecord:
+    """What a series is compared with, from when and by whose decision.
+
+    It is learned from `start` to `end`; while it is "learning", `end` and `document` are None.
+    """
+
+    baseline_id: str
+    series: Series
+    status: BaselineStatus
+    start: datetime
+    end: datetime | None
+    decided_at: datetime
+    who: str
+    why: str
+    document: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailCount:
+    """How many outputs of a cell were beyond each of its lines (`bad`), and of how many (`n`)."""
+
+    segment: Segment
+    bad: list[float]
+    n: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailState:
+    """The evidence of all monitors after an hour; `key` says of which monitors."""
+
+    hour: datetime
+    key: str
+    state: Mapping[str, Any]

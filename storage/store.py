@@ -8,13 +8,16 @@ from sqlalchemy import func, select
 
 from storage import schema
 from storage.alerts import AlertRecords
+from storage.baselines import BaselineRecords
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
 from storage.ledger import WindowLedger
+from storage.outbox import Outbox
 from storage.runs import RunRecords
 from storage.samples import ScoreSamples
 from storage.summaries import SummaryRecords
 from storage.tables import Row
+from storage.tail_counts import TailCounts
 from storage.traces import TraceRecords
 from tailwatch.errors import StoreError
 from tailwatch.plan import KeepText
@@ -26,6 +29,7 @@ class Store(
     ScoreSamples,
     SummaryRecords,
     AlertRecords,
+    Outbox,
     WindowLedger,
     RunRecords,
 ):
