@@ -1,6 +1,7 @@
 """Since when: the last zero of a CUSUM of binomial log-likelihood ratios."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ def worse(tolerated: NDArray[np.float64] | float, further: Sequence[float]) -> N
 
 
 def log_ratio(
-    bad: NDArray[np.int_],
-    n: NDArray[np.int_],
+    bad: NDArray[Any],
+    n: NDArray[Any],
     share: NDArray[np.float64] | float,
     alternative: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -26,7 +27,7 @@ def log_ratio(
     The four are broadcast together; shares are above 0 and below 1.
     """
     p, a = share, alternative
-    return bad * np.log(a / p) + (n - bad) * np.log((1 - a) / (1 - p))
+    return np.asarray(bad * np.log(a / p) + (n - bad) * np.log((1 - a) / (1 - p)), dtype=np.float64)
 
 
 def onset(ratios: NDArray[np.float64], has_outputs: NDArray[np.bool_]) -> int:

@@ -9,16 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.cusum import FURTHER_SHARES, log_ratio, onset, worse
+from alerts.cusum import FURTHER_SHARES, log_ratio, worse
+from alerts.detector import Bank, Detectors, advance
 from alerts.lines import Counts, Lines
 
 BUDGET_HOURS = 672
 """At most one false alert in so many hours (4 weeks) is expected of a whole project."""
-
-RESOLVED_AT = 100.0
-"""The likelihood ratio of "as in the baseline" against "as in the incident" that ends one."""
-
-_LARGEST_LOG = 700.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +43,7 @@ class Course:
 
 def threshold(monitors: int, budget_hours: float = BUDGET_HOURS) -> float:
     """The evidence that raises an alert, when the budget is shared by so many monitors."""
-    return budget_hours * monitors
+    return budget_hours * max(1, monitors)
 
 
 def follow(counts: Counts, lines: Lines, alert_at: float) -> Course:
@@ -57,22 +53,38 @@ def follow(counts: Counts, lines: Lines, alert_at: float) -> Course:
     `hourly_ratios`), M <- (M + 1) exp(L), a Shiryaev-Roberts e-detector; the evidence is the mean
     of M over q and d. While the true shares are at most the tolerated ones exp(L) has expectation
     at most 1, so the mean time to a false alert is at least `alert_at` hours (Shin, Ramdas,
-    Rinaldo, E-detectors, arXiv 2203.03532). When an incident is resolved M starts at 0 again.
+    Rinaldo, E-detectors, arXiv 2203.03532). An hour without outputs adds nothing. When an incident
+    is resolved M starts at 0 again.
     """
-    ratios = hourly_ratios(counts, lines)
-    evidence = np.zeros(len(ratios))
+    bank = Bank.of([lines])
+    state = Detectors.start(bank)
+    evidence = np.zeros(len(counts.starts))
     incidents: list[Incident] = []
-    log_m = np.full(ratios.shape[1:], -np.inf)
-    begin, end = 0, -1
-    for hour, ratio in enumerate(ratios):
-        log_m = np.logaddexp(log_m, 0.0) + ratio
-        evidence[hour] = _mean_exp(log_m)
-        if hour == end:
-            log_m, begin = np.full_like(log_m, -np.inf), hour + 1
-        elif hour > end and evidence[hour] >= alert_at:
-            incident = _incident(counts, lines, ratios, log_m, begin, hour)
-            incidents.append(incident)
-            end = len(ratios) if incident.resolved is None else incident.resolved
+    for hour in range(len(counts.starts)):
+        turn = advance(bank, state, hour, counts.bad[hour], counts.n[hour], alert_at)
+        evidence[hour] = state.evidence[0]
+        if turn.ended:
+            begun = incidents.pop()
+            incidents.append(
+                Incident(
+                    onset=begun.onset,
+                    alarm=begun.alarm,
+                    resolved=hour,
+                    level=begun.level,
+                    further=begun.further,
+                )
+            )
+        if turn.began:
+            new = state.ongoing[0]
+            incidents.append(
+                Incident(
+                    onset=new.onset,
+                    alarm=hour,
+                    resolved=None,
+                    level=new.level,
+                    further=new.further,
+                )
+            )
     return Course(evidence=evidence, incidents=tuple(incidents))
 
 
@@ -89,54 +101,3 @@ def hourly_ratios(counts: Counts, lines: Lines) -> NDArray[np.float64]:
         worse(lines.tolerated, FURTHER_SHARES),
     )
     return np.asarray(ratios.sum(axis=1) / lines.effect[:, None], dtype=np.float64)
-
-
-def _incident(
-    counts: Counts,
-    lines: Lines,
-    ratios: NDArray[np.float64],
-    log_m: NDArray[np.float64],
-    begin: int,
-    alarm: int,
-) -> Incident:
-    level, further = (int(i) for i in np.unravel_index(int(np.argmax(log_m)), log_m.shape))
-    strongest = ratios[begin : alarm + 1, level, further]
-    has_outputs = counts.n[begin : alarm + 1, :, level].sum(axis=1) > 0
-    began = begin + onset(strongest[:, None], has_outputs)
-    return Incident(
-        onset=began,
-        alarm=alarm,
-        resolved=_resolution(counts, lines, level, began, alarm),
-        level=level,
-        further=further,
-    )
-
-
-def _resolution(counts: Counts, lines: Lines, level: int, began: int, alarm: int) -> int | None:
-    """The hour after the alarm in which the mirrored CUSUM says that it is over.
-
-    It adds up the log-likelihood ratio of the usual share p against the geometric mean of the
-    tolerated share and the incident's share, on the alerting line, and is floored at 0.
-    """
-    usual, tolerated = lines.usual[:, level], lines.tolerated[:, level]
-    bad, n = counts.bad[:, :, level], counts.n[:, :, level]
-    during = slice(began, alarm + 1)
-    expected = (n[during] * tolerated).sum()
-    room = (n[during] * (1 - tolerated)).sum()
-    further = np.clip((bad[during].sum() - expected) / max(room, 1.0), 1e-6, 1 - 1e-6)
-    halfway = np.sqrt(tolerated * (tolerated + further * (1 - tolerated)))
-    steps = log_ratio(bad, n, halfway, usual).sum(axis=1) / lines.effect[level]
-    total = 0.0
-    for hour in range(alarm + 1, len(steps)):
-        total = max(0.0, total + float(steps[hour]))
-        if total >= np.log(RESOLVED_AT):
-            return hour
-    return None
-
-
-def _mean_exp(logs: NDArray[np.float64]) -> float:
-    largest = float(logs.max())
-    if largest == -np.inf:
-        return 0.0
-    log_mean = largest + float(np.log(np.exp(logs - largest).mean()))
-    return float(np.exp(min(log_mean, _LARGEST_LOG)))

@@ -21,7 +21,9 @@ LEAST_BASELINE = 500
 LEAST_SEGMENT = 200
 """Scored outputs without which a segment has no lines of its own."""
 
-_LEAST_FOR_FIRST_LEVEL = 500
+_LEAST_BEYOND = 10
+"""A line needs so many baseline outputs beyond it: 500 outputs for the 2 % level."""
+
 _BLOCKS = (1, 6)
 _MOST_BAD = 0.5
 
@@ -37,13 +39,15 @@ class Line:
     inclusive: bool
     direction: Direction
 
+    def beyond(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of the values are bad."""
+        if self.direction is Direction.HIGHER_IS_BETTER:
+            return values <= self.score if self.inclusive else values < self.score
+        return values >= self.score if self.inclusive else values > self.score
+
     def bad(self, values: NDArray[np.float64]) -> int:
         """How many of the values are beyond the line."""
-        if self.direction is Direction.HIGHER_IS_BETTER:
-            beyond = values <= self.score if self.inclusive else values < self.score
-        else:
-            beyond = values >= self.score if self.inclusive else values > self.score
-        return int(np.count_nonzero(beyond))
+        return int(np.count_nonzero(self.beyond(values)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +66,8 @@ class Lines:
     usual: NDArray[np.float64]
     tolerated: NDArray[np.float64]
     effect: NDArray[np.float64]
-    baseline_bad: NDArray[np.int_]
-    baseline_n: NDArray[np.int_]
+    baseline_bad: NDArray[np.float64]
+    baseline_n: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,12 +78,19 @@ class Counts:
     """
 
     starts: tuple[datetime, ...]
-    bad: NDArray[np.int_]
-    n: NDArray[np.int_]
+    bad: NDArray[np.float64]
+    n: NDArray[np.float64]
 
 
-def learn(baseline: Cells, direction: Direction, *, tolerance: float = 0.1) -> Lines | None:
-    """The lines of a monitor from the hours of its baseline; None below 500 scored outputs.
+def learn(
+    baseline: Cells,
+    direction: Direction,
+    *,
+    levels: Sequence[float] = LEVELS,
+    tolerance: float = 0.1,
+    least: int = LEAST_BASELINE,
+) -> Lines | None:
+    """The lines of a monitor from the hours of its baseline; None below `least` scored outputs.
 
     A segment has its own lines from 200 outputs on, and one at the 2 % level from 500 on. The
     others share lines, learned from them together when they have 200 outputs, else from all.
@@ -90,18 +101,18 @@ def learn(baseline: Cells, direction: Direction, *, tolerance: float = 0.1) -> L
     """
     values = {segment: _values(hours) for segment, hours in baseline.items()}
     everything = _joined(values.values())
-    if len(everything) < LEAST_BASELINE:
+    if len(everything) < max(1, least):
         return None
     own = tuple(segment for segment, row in values.items() if len(row) >= LEAST_SEGMENT)
     others = _joined(row for segment, row in values.items() if segment not in own)
     rows = [*(values[s] for s in own), others if len(others) >= LEAST_SEGMENT else everything]
-    lines = tuple(tuple(_line(row, level, direction) for level in LEVELS) for row in rows)
+    lines = tuple(tuple(_line(row, level, direction) for level in levels) for row in rows)
     usual = np.array(
         [[_usual(row, line) for line in by] for row, by in zip(rows, lines, strict=True)]
     )
     counts = count(baseline, own, lines)
     bad, n = counts.bad.sum(axis=(0, 1)), counts.n.sum(axis=(0, 1))
-    limit = np.array([upper_limit(int(r), int(b)) for r, b in zip(bad, n, strict=True)])
+    limit = np.array([upper_limit(r, b) for r, b in zip(bad, n, strict=True)])
     odds = _odds(usual) * _odds(limit) / _odds((bad + 0.5) / (n + 1))
     return Lines(
         segments=own,
@@ -120,17 +131,25 @@ def count(
     """The bad outputs of every hour; `segments` and `lines` are those of a `Lines`."""
     starts = tuple(sorted({hour.window.start for hours in cells.values() for hour in hours}))
     index = {start: i for i, start in enumerate(starts)}
-    bad = np.zeros((len(starts), len(lines), len(LEVELS)), dtype=np.int_)
+    bad = np.zeros((len(starts), len(lines), len(lines[0])))
     n = np.zeros_like(bad)
     for segment, hours in cells.items():
         row = segments.index(segment) if segment in segments else len(segments)
         for hour in hours:
-            values = np.asarray(hour.values, dtype=np.float64)
-            for level, line in enumerate(lines[row]):
-                if line is not None:
-                    bad[index[hour.window.start], row, level] += line.bad(values)
-                    n[index[hour.window.start], row, level] += len(values)
+            hour_bad, hour_n = beyond(hour, lines[row])
+            bad[index[hour.window.start], row] += hour_bad
+            n[index[hour.window.start], row] += hour_n
     return Counts(starts=starts, bad=bad, n=n)
+
+
+def beyond(
+    hour: ScoreSample, lines: Sequence[Line | None]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many of the hour's outputs are bad, and of how many, by level; both 0 without a line."""
+    values = np.asarray(hour.values, dtype=np.float64)
+    bad = np.array([0.0 if line is None else line.bad(values) for line in lines])
+    n = np.array([0.0 if line is None else len(values) for line in lines])
+    return bad, n
 
 
 def _line(row: NDArray[np.float64], level: float, direction: Direction) -> Line | None:
@@ -140,7 +159,7 @@ def _line(row: NDArray[np.float64], level: float, direction: Direction) -> Line 
     log scale; the latter only while it is less than half of the outputs, so that the line of a
     pass/fail score is "failed" and never "failed or passed".
     """
-    if level == LEVELS[0] and len(row) < _LEAST_FOR_FIRST_LEVEL:
+    if level * len(row) < _LEAST_BEYOND:
         return None
     higher = direction is Direction.HIGHER_IS_BETTER
     worst_first = np.sort(row) if higher else np.sort(row)[::-1]

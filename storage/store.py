@@ -30,6 +30,8 @@ class Store(
     SummaryRecords,
     AlertRecords,
     Outbox,
+    BaselineRecords,
+    TailCounts,
     WindowLedger,
     RunRecords,
 ):

@@ -56,7 +56,7 @@ def constant_lines(tolerated: float) -> Lines:
 
 def counts_of(bad: Sequence[int], n: int) -> Counts:
     """The same count at every level of the first row."""
-    table = np.zeros((len(bad), 2, 4), dtype=np.int_)
+    table = np.zeros((len(bad), 2, 4), dtype=np.float64)
     table[:, 0, :] = np.array(bad)[:, None]
     of = np.zeros_like(table)
     of[:, 0, :] = n
@@ -164,13 +164,13 @@ def test_evidence_does_not_depend_on_order_or_on_what_comes_later(hours: int) ->
     assert partial.evidence.tolist() == whole.evidence[:hours].tolist()
 
 
-def test_an_hour_without_outputs_is_an_hour_of_waiting_and_no_more() -> None:
+def test_an_hour_without_outputs_adds_nothing() -> None:
     lines = constant_lines(0.1)
     counts = counts_of([12, 0, 12], 60)
     counts.n[1] = 0
     course = follow(counts, lines, 1e9)
     before, gap, _ = course.evidence
-    assert gap == pytest.approx(before + 1)
+    assert gap == before
 
 
 def test_much_evidence_is_still_a_number() -> None:
