@@ -1,7 +1,7 @@
 """Scores that stand for different numbers of outputs: how many equal ones they are worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,3 +82,26 @@ def _stratified_size(
         + share * (1 - share) * (rates.flagged - rates.normal) ** 2 / outputs
     )
     return min(usual * (1 - usual) / variance, outputs)
+
+
+def kept(sample: ScoreSample, places: Sequence[int]) -> ScoreSample:
+    """The sample with the scores at these places alone, each with its weight and its bucket."""
+
+    def at(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values[place] for place in places)
+
+    buckets = sample.buckets
+    return replace(
+        sample,
+        values=at(sample.values),
+        weights=None if sample.weights is None else at(sample.weights),
+        buckets=None if buckets is None else replace(buckets, flagged=at(buckets.flagged)),
+    )
+
+
+def scores(sample: ScoreSample) -> list[tuple[float, float, bool]]:
+    """Each score with its weight, 1 where there are none, and whether its trace was flagged."""
+    n = len(sample.values)
+    flagged = [False] * n if sample.buckets is None else sample.buckets.flagged
+    weights = [1.0] * n if sample.weights is None else sample.weights
+    return list(zip(sample.values, weights, flagged, strict=True))

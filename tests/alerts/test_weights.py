@@ -13,7 +13,7 @@ from scipy import stats
 from alerts.binomial import at_least
 from alerts.percentiles import quantile
 from alerts.summaries import pool, summarize
-from alerts.weights import BucketRates, effective_counts, effective_size
+from alerts.weights import BucketRates, effective_counts, effective_size, kept, scores
 from tailwatch.alert import Buckets, Direction, ScoreSample
 from tests.alerts.samples import hour
 
@@ -187,3 +187,14 @@ def test_one_empty_bucket_is_no_stratification() -> None:
 def test_whole_counts_have_the_binomial_probability(bad: int, more: int, p: float) -> None:
     from_scipy = stats.binom.sf(bad - 1, bad + more, p)
     assert at_least(bad, bad + more, p) == pytest.approx(from_scipy, rel=1e-9, abs=1e-300)
+
+
+def test_some_of_the_scores_keep_their_weights_and_buckets() -> None:
+    sample = replace(
+        hour(0, [0.1, 0.2, 0.3]),
+        weights=(0.5, 1.0, 1.5),
+        buckets=Buckets(flagged=(True, False, False), fraction=0.1),
+    )
+    some = kept(sample, [0, 2])
+    assert scores(some) == [(0.1, 0.5, True), (0.3, 1.5, False)]
+    assert scores(kept(hour(0, [0.1, 0.2]), [1])) == [(0.2, 1.0, False)]
