@@ -21,6 +21,8 @@ from tailwatch.errors import ConfigurationError, TailwatchError
 POOL = "tailwatch"
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 20.0
+MAX_RESTARTS = 3
+"""How often a service may end within five minutes before it is given up."""
 HEARTBEAT_S = 30
 """How often a running flow says that it lives, so that a lost run can be told from a long one."""
 
@@ -55,8 +57,62 @@ def prefect_environment(addresses: Addresses, home: Path) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+        # Leases in memory die with the server, and the run they belong to keeps its slot for ever.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
         "DO_NOT_TRACK": "1",
     }
+
+
+class Services:
+    """The server and the worker, each with its log, restarted when it ends by itself."""
+
+    def __init__(
+        self, home: Path, root: Path, environment: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        self._logs = home / "logs"
+        self._root = root
+        self._environment = environment
+        self._say = say
+        self._commands: dict[str, list[str]] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._restarts: dict[str, list[float]] = {}
+        self._logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, arguments: list[str]) -> None:
+        """Starts `prefect ...` under a name."""
+        self._commands[name] = arguments
+        self._running[name] = _start(arguments, self._log(name), self._root, self._environment)
+
+    def ended(self, name: str) -> bool:
+        return self._running[name].poll() is not None
+
+    def watch(self) -> None:
+        """Starts again what ended. Raises ServiceError for what will not stay up."""
+        for name, process in list(self._running.items()):
+            if process.poll() is None:
+                continue
+            recent = [t for t in self._restarts.get(name, []) if t > time.monotonic() - 300]
+            if len(recent) >= MAX_RESTARTS:
+                raise ServiceError(f"the {name} ends again and again; {self.last_words(name)}")
+            self._say(f"the {name} ended with exit code {process.returncode}; starting it again")
+            self._restarts[name] = [*recent, time.monotonic()]
+            self.start(name, self._commands[name])
+
+    def stop(self) -> None:
+        """Stops all, the last started first."""
+        for name, process in reversed(self._running.items()):
+            self._say(f"stopping the {name}")
+            _stop(process)
+
+    def last_words(self, name: str) -> str:
+        log = self._log(name)
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        return f"its last words in {log}:\n" + "\n".join(lines)
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
 
 
 @contextmanager
@@ -66,41 +122,30 @@ def running(
     root: Path,
     environment: Mapping[str, str],
     say: Callable[[str], None],
-) -> Iterator[Callable[[], None]]:
-    """The services while the block runs; yields a function that raises when one of them ended.
-
-    Logs go to files in `home`. Raises ServiceError when one does not come up.
-    """
-    logs = home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+) -> Iterator[Services]:
+    """The services while the block runs. Raises ServiceError when one does not come up."""
     Path(environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
     _refuse_taken_port(addresses)
-    started: dict[str, subprocess.Popen[bytes]] = {}
+    services = Services(home, root, environment, say)
     try:
         say("starting the Prefect server")
-        server = [
-            "server", "start", "--host", addresses.host, "--port", str(addresses.port)
-        ]  # fmt: skip
-        started["server"] = _start(server, logs / "server.log", root, environment)
-        _wait_until_healthy(addresses, started["server"], logs / "server.log")
+        host, port = addresses.host, str(addresses.port)
+        services.start("server", ["server", "start", "--host", host, "--port", port])
+        _wait_until_healthy(addresses, services)
         say("deploying the flows")
-        _prefect(
-            ["work-pool", "create", POOL, "--type", "process", "--overwrite"], root, environment
-        )
-        _prefect(["--no-prompt", "deploy", "--all"], root, environment)
+        for arguments in (
+            ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
+            ["--no-prompt", "deploy", "--all"],
+        ):
+            _run([sys.executable, "-m", "prefect", *arguments], root, environment)
+        _run([sys.executable, "-m", "flows.lost_runs"], root, environment)
         say("starting a worker")
-        worker = ["worker", "start", "--pool", POOL, "--type", "process", "--limit", "4"]
-        started["worker"] = _start(worker, logs / "worker.log", root, environment)
-        yield lambda: _raise_if_ended(started, logs)
+        services.start(
+            "worker", ["worker", "start", "--pool", POOL, "--type", "process", "--limit", "4"]
+        )
+        yield services
     finally:
-        for name in ("worker", "server"):
-            if name in started:
-                say(f"stopping the {name}")
-                _stop(started[name])
-
-
-def _command(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-m", "prefect", *arguments]
+        services.stop()
 
 
 def _start(
@@ -110,7 +155,7 @@ def _start(
         # A session of its own: Ctrl-C reaches us alone, and a worker started otherwise from a
         # shell's background would ignore the signal that stops it.
         return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            _command(arguments),
+            [sys.executable, "-m", "prefect", *arguments],
             cwd=root,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -120,9 +165,9 @@ def _start(
         )
 
 
-def _prefect(arguments: list[str], root: Path, environment: Mapping[str, str]) -> None:
+def _run(command: list[str], root: Path, environment: Mapping[str, str]) -> None:
     done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        _command(arguments),
+        command,
         cwd=root,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -132,7 +177,7 @@ def _prefect(arguments: list[str], root: Path, environment: Mapping[str, str]) -
     )
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise ServiceError(f"`prefect {' '.join(arguments)}` failed:\n{said}")
+        raise ServiceError(f"`{' '.join(command[1:])}` failed:\n{said}")
 
 
 def _refuse_taken_port(addresses: Addresses) -> None:
@@ -149,27 +194,15 @@ def _refuse_taken_port(addresses: Addresses) -> None:
         )
 
 
-def _wait_until_healthy(addresses: Addresses, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_healthy(addresses: Addresses, services: Services) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
+    while time.monotonic() < deadline and not services.ended("server"):
         try:
             with urllib.request.urlopen(f"{addresses.api}/health", timeout=5):  # noqa: S310
                 return
         except OSError:
             time.sleep(0.5)
-    raise ServiceError(f"the Prefect server did not start; its last words in {log}:\n{_tail(log)}")
-
-
-def _raise_if_ended(started: Mapping[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    for name, process in started.items():
-        if process.poll() is not None:
-            log = logs / f"{name}.log"
-            raise ServiceError(
-                f"the {name} ended with exit code {process.returncode}; its last words in {log}:\n"
-                f"{_tail(log)}"
-            )
+    raise ServiceError(f"the Prefect server did not start; {services.last_words('server')}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -182,7 +215,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

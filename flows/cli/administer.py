@@ -105,14 +105,14 @@ def up(
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    with running(addresses, settings.home, ROOT, environment, out.print) as watch:
+    with running(addresses, settings.home, ROOT, environment, out.print) as services:
         out.print(f"\n  runs and schedules  {addresses.page}", markup=False)
         out.print(f"  backfill form       {addresses.page}/deployments", markup=False)
         out.print(f"  plan                {settings.plan}", markup=False)
         out.print(f"  logs                {settings.home / 'logs'}\n", markup=False)
         out.print("The hourly run starts at 12 minutes past, the alert check at 32. Ctrl-C stops.")
         while not stopped.wait(1.0):
-            watch()
+            services.watch()
 
 
 def _for_runs(settings: Settings) -> dict[str, str]:

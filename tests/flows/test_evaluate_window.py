@@ -12,7 +12,7 @@ from flows.parts import Parts
 from storage.store import Store
 from tailwatch.alert import ALL_TRAFFIC, Segment
 from tailwatch.evaluation import Series
-from tailwatch.outcome import Failed, Score, Skipped, SkipReason
+from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason
 from tailwatch.plan import TimingPlan
 from tailwatch.sampling import SampleDesign, position
 from tailwatch.trace import Trace
@@ -44,7 +44,7 @@ def run(parts: Parts, *, hours_later: float = 2, run_id: str = "run") -> WindowR
 
 
 def test_every_trace_ends_in_one_recorded_outcome(store: Store) -> None:
-    verdicts = {
+    verdicts: dict[str, Outcome] = {
         "t0": Score(value=0.5),
         "t1": Skipped(reason=SkipReason.MISSING_REFERENCE),
         "t2": Failed(error_type="timeout", message="slow", retryable=True),
