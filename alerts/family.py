@@ -1,6 +1,6 @@
 """The monitors of one series: all its traffic and its segments, each against its own baseline."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,8 @@ from alerts.lines import (
     count,
     learn,
 )
+from alerts.pooled_scores import pooled_scores
+from alerts.weights import kept, scores
 from tailwatch.alert import ALL_TRAFFIC, Direction, ScoreSample, Segment
 
 LEAST_JOINED = 20
@@ -109,7 +111,7 @@ def learn_family(
             if own is None
             else _rows(own, (segment,))
         )
-    sizes = {s: sum(len(h.values) for h in baseline[s]) for s in monitors}
+    sizes = {s: pooled_scores(baseline[s]).size for s in monitors}
     partition = _partition({s: n for s, n in sizes.items() if n >= LEAST_SEGMENT})
     cells = tuple(s for s in monitors if s.field == partition and sizes[s] >= LEAST_SEGMENT)
     whole = learned(
@@ -129,14 +131,14 @@ def learn_family(
 
 def without(whole: ScoreSample, parts: Sequence[ScoreSample]) -> ScoreSample:
     """The outputs of an hour that are in none of the parts, which are disjoint."""
-    left = Counter(value for part in parts for value in part.values)
-    kept = []
-    for place, value in enumerate(whole.values):
-        if left[value]:
-            left[value] -= 1
+    left = Counter(score for part in parts for score in scores(part))
+    others = []
+    for place, score in enumerate(scores(whole)):
+        if left[score]:
+            left[score] -= 1
         else:
-            kept.append(place)
-    return replace(whole, values=[whole.values[place] for place in kept])
+            others.append(place)
+    return kept(whole, others)
 
 
 def _others(baseline: Cells, cells: Sequence[Segment]) -> list[ScoreSample]:
@@ -147,8 +149,8 @@ def _others(baseline: Cells, cells: Sequence[Segment]) -> list[ScoreSample]:
     return [without(hour, by_hour.get(hour.window, ())) for hour in baseline[ALL_TRAFFIC]]
 
 
-def _partition(sizes: Mapping[Segment, int]) -> str:
-    covered: Counter[str] = Counter()
+def _partition(sizes: Mapping[Segment, float]) -> str:
+    covered: defaultdict[str, float] = defaultdict(float)
     parts: Counter[str] = Counter()
     for segment, n in sizes.items():
         covered[segment.field] += n

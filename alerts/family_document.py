@@ -7,6 +7,7 @@ import numpy as np
 
 from alerts.family import Family
 from alerts.lines import Line, Lines
+from alerts.weights import BucketRates
 from tailwatch.alert import Direction, Segment
 
 
@@ -42,8 +43,7 @@ def _lines_document(lines: Lines) -> dict[str, Any]:
     return {
         "cells": [_key(segment) for segment in lines.segments],
         "lines": [
-            [None if line is None else [line.score, line.inclusive] for line in row]
-            for row in lines.lines
+            [None if line is None else _line_document(line) for line in row] for row in lines.lines
         ],
         "usual": lines.usual.tolist(),
         "tolerated": lines.tolerated.tolist(),
@@ -57,12 +57,7 @@ def _lines(document: Mapping[str, Any], direction: Direction) -> Lines:
     return Lines(
         segments=tuple(_segment(cell) for cell in document["cells"]),
         lines=tuple(
-            tuple(
-                None
-                if line is None
-                else Line(score=float(line[0]), inclusive=line[1], direction=direction)
-                for line in row
-            )
+            tuple(None if line is None else _line(line, direction) for line in row)
             for row in document["lines"]
         ),
         usual=np.array(document["usual"], dtype=np.float64),
@@ -70,6 +65,21 @@ def _lines(document: Mapping[str, Any], direction: Direction) -> Lines:
         effect=np.array(document["effect"], dtype=np.float64),
         baseline_bad=np.array(document["bad"], dtype=np.float64),
         baseline_n=np.array(document["n"], dtype=np.float64),
+    )
+
+
+def _line_document(line: Line) -> list[float | bool]:
+    rates = [] if line.rates is None else [line.rates.normal, line.rates.flagged]
+    return [line.score, line.inclusive, *rates]
+
+
+def _line(document: list[Any], direction: Direction) -> Line:
+    score, inclusive, *rates = document
+    return Line(
+        score=float(score),
+        inclusive=inclusive,
+        direction=direction,
+        rates=BucketRates(normal=rates[0], flagged=rates[1]) if rates else None,
     )
 
 

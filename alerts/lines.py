@@ -1,14 +1,16 @@
 """What a baseline says is normal: the lines that bad outputs fall beyond, and how many do."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.binomial import upper_limit
-from alerts.percentiles import rank
+from alerts.percentiles import value_at
+from alerts.pooled_scores import PooledScores, joined, pooled_scores
+from alerts.weights import BucketRates, effective_counts
 from tailwatch.alert import Direction, ScoreSample, Segment
 
 LEVELS = (0.02, 0.05, 0.1, 0.25)
@@ -33,11 +35,15 @@ Cells = Mapping[Segment, Sequence[ScoreSample]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Beyond `score` is bad, and so is `score` itself when `inclusive`."""
+    """Beyond `score` is bad, and so is `score` itself when `inclusive`.
+
+    `rates` are the baseline's bad shares of normal and of flagged outputs, where known.
+    """
 
     score: float
     inclusive: bool
     direction: Direction
+    rates: BucketRates | None = None
 
     def beyond(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which of the values are bad."""
@@ -58,7 +64,8 @@ class Lines:
     `tolerated` (rows x levels) are the share of outputs that is bad in the baseline and the share
     up to which nothing is said. `effect` (levels) is how many times more variable the baseline's
     counts were than those of independent outputs, at least 1. `baseline_bad` of the `baseline_n`
-    outputs (levels) of the whole monitor were bad.
+    outputs (levels) of the whole monitor were bad. Where outputs have weights all shares are shares
+    of weight, and numbers of outputs are effective ones.
     """
 
     segments: tuple[Segment, ...]
@@ -74,7 +81,8 @@ class Lines:
 class Counts:
     """`bad` of `n` outputs by hour, row of the lines, and level; hours are oldest first.
 
-    `n` is 0 at the levels for which the row has no line.
+    They are whole unless the hour's scores have weights: then they are effective counts. `n` is 0
+    at the levels for which the row has no line.
     """
 
     starts: tuple[datetime, ...]
@@ -99,13 +107,13 @@ def learn(
     The effect is the Pearson dispersion of the baseline's counts, the larger of that over hours
     and that over blocks of six.
     """
-    values = {segment: _values(hours) for segment, hours in baseline.items()}
-    everything = _joined(values.values())
-    if len(everything) < max(1, least):
+    cells = {segment: pooled_scores(hours) for segment, hours in baseline.items()}
+    everything = joined(cells.values())
+    if everything.size < max(1, least):
         return None
-    own = tuple(segment for segment, row in values.items() if len(row) >= LEAST_SEGMENT)
-    others = _joined(row for segment, row in values.items() if segment not in own)
-    rows = [*(values[s] for s in own), others if len(others) >= LEAST_SEGMENT else everything]
+    own = tuple(segment for segment, row in cells.items() if row.size >= LEAST_SEGMENT)
+    others = joined(row for segment, row in cells.items() if segment not in own)
+    rows = [*(cells[s] for s in own), others if others.size >= LEAST_SEGMENT else everything]
     lines = tuple(tuple(_line(row, level, direction) for level in levels) for row in rows)
     usual = np.array(
         [[_usual(row, line) for line in by] for row, by in zip(rows, lines, strict=True)]
@@ -145,35 +153,42 @@ def count(
 def beyond(
     hour: ScoreSample, lines: Sequence[Line | None]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How many of the hour's outputs are bad, and of how many, by level; both 0 without a line."""
+    """How many of the hour's outputs are bad, and of how many, by level; both 0 without a line.
+
+    Scores with weights enter as effective counts, at the usual rates of the line.
+    """
     values = np.asarray(hour.values, dtype=np.float64)
-    bad = np.array([0.0 if line is None else line.bad(values) for line in lines])
-    n = np.array([0.0 if line is None else len(values) for line in lines])
-    return bad, n
+    counts = np.zeros((2, len(lines)))
+    for level, line in enumerate(lines):
+        if line is not None:
+            counts[:, level] = effective_counts(line.beyond(values), hour, line.rates)
+    return counts[0], counts[1]
 
 
-def _line(row: NDArray[np.float64], level: float, direction: Direction) -> Line | None:
+def _line(row: PooledScores, level: float, direction: Direction) -> Line | None:
     """The line at the smallest score c with F(c) >= level, never interpolated.
 
     "Beyond c" or "c and beyond" is bad, whichever has the baseline share nearer to the level on a
     log scale; the latter only while it is less than half of the outputs, so that the line of a
     pass/fail score is "failed" and never "failed or passed".
     """
-    if level * len(row) < _LEAST_BEYOND:
+    if level * row.size < _LEAST_BEYOND:
         return None
-    higher = direction is Direction.HIGHER_IS_BETTER
-    worst_first = np.sort(row) if higher else np.sort(row)[::-1]
-    score = float(worst_first[rank(len(row), level) - 1])
+    sign = 1.0 if direction is Direction.HIGHER_IS_BETTER else -1.0
+    score = sign * value_at(sign * row.values, row.weights, level)
     without, including = (
         Line(score=score, inclusive=inclusive, direction=direction) for inclusive in (False, True)
     )
     p, p_including = _usual(row, without), _usual(row, including)
     nearer = abs(np.log(p_including / level)) < abs(np.log(p / level))
-    return including if nearer and p_including < _MOST_BAD else without
+    line = including if nearer and p_including < _MOST_BAD else without
+    return replace(line, rates=row.rates(line.beyond(row.values)))
 
 
-def _usual(row: NDArray[np.float64], line: Line | None) -> float:
-    return 0.5 if line is None else (line.bad(row) + 0.5) / (len(row) + 1)
+def _usual(row: PooledScores, line: Line | None) -> float:
+    if line is None:
+        return 0.5
+    return (row.share(line.beyond(row.values)) * row.size + 0.5) / (row.size + 1)
 
 
 def _dispersion(counts: Counts, usual: NDArray[np.float64], block: int) -> NDArray[np.float64]:
@@ -190,11 +205,3 @@ def _dispersion(counts: Counts, usual: NDArray[np.float64], block: int) -> NDArr
 
 def _odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
     return share / (1 - share)
-
-
-def _values(hours: Iterable[ScoreSample]) -> NDArray[np.float64]:
-    return _joined(np.asarray(hour.values, dtype=np.float64) for hour in hours)
-
-
-def _joined(parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.concatenate([np.empty(0), *parts])

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from alerts.binomial import at_least
+from alerts.lines import LEVELS, learn
 from alerts.percentiles import quantile
 from alerts.summaries import pool, summarize
 from alerts.weights import BucketRates, effective_counts, effective_size, kept, scores
-from tailwatch.alert import Buckets, Direction, ScoreSample
+from tailwatch.alert import ALL_TRAFFIC, Buckets, Direction, ScoreSample
 from tests.alerts.samples import hour
 
 SCORES = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(-1e6, 1e6))
@@ -198,3 +199,29 @@ def test_some_of_the_scores_keep_their_weights_and_buckets() -> None:
     some = kept(sample, [0, 2])
     assert scores(some) == [(0.1, 0.5, True), (0.3, 1.5, False)]
     assert scores(kept(hour(0, [0.1, 0.2]), [1])) == [(0.2, 1.0, False)]
+
+
+def test_lines_of_an_oversampled_baseline_are_those_of_the_traffic() -> None:
+    """Flagged traces are a third of the sample and a tenth of the traffic."""
+    random = np.random.default_rng(3)
+    drawn_hours = [drawn(random, N_FLAGGED, N_NORMAL, None) for _ in range(60)]
+    hours = [
+        replace(sample, window=hour(index).window) for index, (_, sample) in enumerate(drawn_hours)
+    ]
+    traffic = np.concatenate([scores for scores, _ in drawn_hours])
+    lines = learn({ALL_TRAFFIC: hours}, Direction.HIGHER_IS_BETTER)
+    plain = learn(
+        {ALL_TRAFFIC: [replace(h, weights=None, buckets=None) for h in hours]},
+        Direction.HIGHER_IS_BETTER,
+    )
+    assert lines is not None
+    assert plain is not None
+    for level, line, ignoring in zip(LEVELS, lines.lines[0], plain.lines[0], strict=True):
+        assert line is not None
+        assert ignoring is not None
+        assert line.score == pytest.approx(np.quantile(traffic, level), abs=0.03)
+        assert ignoring.score < line.score - 0.05
+        assert line.rates is not None
+        assert line.rates.flagged > line.rates.normal
+    assert lines.usual[0] == pytest.approx(LEVELS, rel=0.1)
+    assert 0 < lines.effect.max() < 2
