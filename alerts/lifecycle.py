@@ -140,8 +140,10 @@ def _settle(alert: Alert, finding: Finding, now: datetime, policy: Policy) -> Ad
     muted = alert.state is AlertState.MUTED
     if muted and (alert.muted_until is None or now < alert.muted_until):
         return Advance(alert=alert)
-    if finding.status is FindingStatus.OK and alert.quiet_checks >= policy.resolve_after:
-        why = f"{alert.quiet_checks} checks in a row found nothing: {finding.sentence}"
+    quiet = finding.conclusive or alert.quiet_checks >= policy.resolve_after
+    if finding.status is FindingStatus.OK and quiet:
+        found_nothing = f"{alert.quiet_checks} checks in a row found nothing: {finding.sentence}"
+        why = finding.sentence if finding.conclusive else found_nothing
         after = _resolved(alert, now, quiet_checks=alert.quiet_checks)
         return _change(alert, after, now, SYSTEM, why)
     if muted:

@@ -1,11 +1,13 @@
 """Alerts and their changes as rows of their tables, and back."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from storage.rows import series_of, series_row, short_hash
-from tailwatch.alert import Alert, AlertEvent, AlertState, Segment
+from tailwatch.alert import Alert, AlertEvent, AlertMonitor, AlertState, Segment
 
 
 def alert_row(source: str, alert: Alert) -> dict[str, Any]:
@@ -25,6 +27,7 @@ def alert_row(source: str, alert: Alert) -> dict[str, Any]:
         "quiet_checks": alert.quiet_checks,
         "sentence": alert.sentence,
         "numbers": dict(alert.numbers),
+        "monitors": [_monitor_row(monitor) for monitor in alert.monitors] or None,
     }
 
 
@@ -42,6 +45,34 @@ def alert_of(row: RowMapping) -> Alert:
         quiet_checks=row["quiet_checks"],
         resolved_at=row["resolved_at"],
         muted_until=row["muted_until"],
+        monitors=tuple(_monitor_of(each) for each in row["monitors"] or ()),
+    )
+
+
+def _monitor_row(monitor: AlertMonitor) -> dict[str, Any]:
+    return {
+        "rule": monitor.rule,
+        **series_row(monitor.series),
+        "segment_field": monitor.segment.field,
+        "segment_value": monitor.segment.value,
+        "onset": monitor.onset.isoformat(),
+        "attached_at": monitor.attached_at.isoformat(),
+        "sentence": monitor.sentence,
+        "breaching": monitor.breaching,
+        "quiet_checks": monitor.quiet_checks,
+    }
+
+
+def _monitor_of(row: Mapping[str, Any]) -> AlertMonitor:
+    return AlertMonitor(
+        rule=row["rule"],
+        series=series_of(row),
+        segment=Segment(field=row["segment_field"], value=row["segment_value"]),
+        onset=datetime.fromisoformat(row["onset"]),
+        attached_at=datetime.fromisoformat(row["attached_at"]),
+        sentence=row["sentence"],
+        breaching=row["breaching"],
+        quiet_checks=row["quiet_checks"],
     )
 
 

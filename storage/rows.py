@@ -34,7 +34,7 @@ def series_row(series: Series) -> dict[str, str]:
     return {"evaluator": series.evaluator, "version": series.version, "judge": series.judge}
 
 
-def series_of(row: RowMapping) -> Series:
+def series_of(row: Mapping[str, Any] | RowMapping) -> Series:
     return Series(evaluator=row["evaluator"], version=row["version"], judge=row["judge"])
 
 

@@ -112,7 +112,8 @@ class Finding:
     """What a rule says about one series and segment at one moment.
 
     `window` is the time it looked at and `sentence` says what happened, how sure it is and since
-    when, for a person. `numbers` holds the figures of the sentence for a program.
+    when, for a person. `numbers` holds the figures of the sentence for a program. `conclusive`
+    says of OK that it ends an incident at once, without more quiet checks.
     """
 
     rule: str
@@ -123,6 +124,7 @@ class Finding:
     sentence: str
     onset: datetime | None = None
     numbers: Mapping[str, float | int | None] = field(default_factory=dict)
+    conclusive: bool = False
 
 
 class AlertState(StrEnum):
@@ -169,10 +171,28 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMonitor:
+    """A rule on a series and segment that takes part in an incident.
+
+    `breaching` until it is over; `quiet_checks` counts its checks in a row that found nothing.
+    """
+
+    rule: str
+    series: Series
+    segment: Segment
+    onset: datetime
+    attached_at: datetime
+    sentence: str
+    breaching: bool = True
+    quiet_checks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One incident of one rule on one series and segment, from its opening to its end.
+    """One incident, from its opening to its end, under the rule, series and segment that opened it.
 
     `quiet_checks` counts the checks in a row that found nothing wrong since the last breach.
+    `monitors` are all that take part, the one that opened it first.
     """
 
     rule: str
@@ -187,6 +207,7 @@ class Alert:
     quiet_checks: int = 0
     resolved_at: datetime | None = None
     muted_until: datetime | None = None
+    monitors: tuple[AlertMonitor, ...] = ()
 
     @property
     def alert_id(self) -> str:
