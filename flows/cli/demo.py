@@ -1,6 +1,7 @@
 """`tailwatch demo`: the main job on the bundled traces, without a key, a server or a network."""
 
 import asyncio
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,6 @@ import typer
 from rich.console import Console
 
 from alerts.percentiles import quantile
-from alerts.render import one_line
 from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.rubric import RubricEvaluator
 from flows.cli.alerts import check_with_progress, open_alerts
@@ -22,6 +22,7 @@ from flows.parts import Parts
 from flows.terminal import chart, coverage_table, run_lines, scores_table
 from flows.wiring import open_parts, opened_store
 from tailwatch.alert import ALL_TRAFFIC, Alert, ScoreSample, Segment
+from tailwatch.printable import printable
 from tailwatch.window import HOUR, Window
 
 TRACES = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 15, tzinfo=UTC))
@@ -29,7 +30,9 @@ TRACES = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 15, tzinfo
 
 LAST_HOUR = Window(TRACES.end - HOUR, TRACES.end)
 RUBRICS = (RubricEvaluator, DocumentRubricEvaluator)
-SHOWN = ("lexical_support", "ndcg@10", "reference_recall", "cost_usd")
+SHOWN = {"lexical_support": "prompt_version", "ndcg@10": "feature", "cost_usd": "model"}
+"""The series that the last day's table shows, each with the field it is cut by."""
+
 CHART_STEP = timedelta(hours=6)
 
 
@@ -104,9 +107,10 @@ def _check(parts: Parts) -> list[Alert]:
 
 def _show_scores(parts: Parts, out: Console) -> None:
     day = Window(TRACES.end - timedelta(hours=24), TRACES.end)
-    shown = named_series(parts, SHOWN)
     summaries = [
-        s for each in shown for s in pooled(parts, each, day, ("feature", "prompt_version"))
+        summary
+        for series in named_series(parts, list(SHOWN))
+        for summary in pooled(parts, series, day, (SHOWN[series.evaluator],))
     ]
     out.print()
     out.print(scores_table(summaries, f"Scores of the last day, {day}"))
@@ -149,7 +153,9 @@ def _tails(samples: Sequence[ScoreSample | None]) -> list[float | None]:
 def _show_alerts(alerts: Sequence[Alert], out: Console) -> None:
     out.print(f"\n[bold]Found: {len(alerts)} open alerts[/bold]")
     for alert in alerts:
-        out.print(f"  {one_line(alert, TRACES.end)}", markup=False)
+        out.print(f"\n  alert {alert.alert_id}", markup=False)
+        for line in textwrap.wrap(printable(alert.sentence, 2000), 92):
+            out.print(f"    {line}", markup=False)
     out.print(
         "\nThe fourth planted incident, a slow drift of what users ask about, moves no score: no "
         "rule of this\nplan can see it, and none claims to."
@@ -161,9 +167,9 @@ def _show_next(
 ) -> None:
     alert = alerts[0].alert_id if alerts else "ID"
     out.print(f"\nDone in {seconds:.0f} s. Next:", markup=False)
-    for line in (
-        f"{command.command} alerts show {alert}      what happened, since when, the worst traces",
-        f"{command.command} scores --last 7d             scores by segment with P10 and its limits",
-        "tailwatch up                                a Prefect server with the hourly schedule",
+    for typed, shows in (
+        (f"{command.command} alerts show {alert}", "what happened, since when, the worst traces"),
+        (f"{command.command} scores --last 7d", "scores by segment, with P10 and its limits"),
+        ("tailwatch up", "a Prefect server with the hourly schedule"),
     ):
-        out.print(f"  {line}", markup=False)
+        out.print(f"  .venv/bin/{typed:<42}{shows}", markup=False)
