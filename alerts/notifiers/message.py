@@ -1,0 +1,150 @@
+"""What people are told of a change: what got worse, where, since when, and what to do next."""
+
+import hashlib
+import json
+from datetime import datetime
+
+from alerts import wording
+from alerts.lifecycle import SYSTEM
+from tailwatch.alert import Alert, AlertEvent, AlertState, Change, Severity
+from tailwatch.printable import printable
+from tailwatch.protocols import AlertMessage
+
+_NAME_CHARS = 80
+_TEXT_CHARS = 2000
+_FIGURES = 8
+
+_BEGINNINGS = {
+    Change.OPENED: "Alert",
+    Change.ATTACHED: "Alert grows",
+    Change.REOPENED: "Alert again",
+    Change.ACKNOWLEDGED: "Acknowledged",
+    Change.RESOLVED: "Resolved",
+}
+
+
+def change_of(event: AlertEvent) -> Change | None:
+    """What people are told about an event; None when they are told nothing.
+
+    An event that keeps an alert's state is a monitor that joined it. A muted alert says nothing
+    until its mute ends, but its end by a person's word is told: other people still wait for it.
+    """
+    before, after = event.before, event.after
+    if before is None:
+        return Change.OPENED
+    if before is after:
+        return None if after is AlertState.MUTED or after.over else Change.ATTACHED
+    if after.over:
+        return None if before.over else Change.RESOLVED
+    if after is AlertState.OPEN:
+        return Change.REOPENED
+    return Change.ACKNOWLEDGED if after is AlertState.ACKNOWLEDGED else None
+
+
+def alert_message(
+    alert: Alert,
+    event: AlertEvent,
+    change: Change,
+    *,
+    source: str,
+    destination: str,
+    severity: Severity,
+    command: str = "tailwatch",
+) -> AlertMessage:
+    """The message about one event for one destination.
+
+    Its id follows from source, event and destination, so that a rerun makes the same message.
+    """
+    rule = printable(alert.rule, _NAME_CHARS)
+    subject = f"{wording.subject(alert.series, alert.segment)} ({rule})"
+    return AlertMessage(
+        message_id=_message_id(source, event, destination),
+        change=change,
+        severity=severity,
+        source=source,
+        alert_id=alert.alert_id,
+        at=event.at,
+        title=f"{_beginning(event, change)}: {subject}, {_when(alert, change)}",
+        body="\n".join([*_story(alert, event, change), _next_step(alert, change, command)]),
+        fields={
+            "Alert": alert.alert_id,
+            "State": wording.state(alert.state),
+            "Rule": rule,
+            "Series": printable(str(alert.series), _NAME_CHARS),
+            "Segment": printable(str(alert.segment), _NAME_CHARS),
+            "Began about": wording.moment(alert.onset),
+            **_figures(alert),
+        },
+    )
+
+
+def trial_message(source: str, destination: str, now: datetime) -> AlertMessage:
+    """A message that says it is a test."""
+    alert_id = f"test-{now:%Y%m%dT%H%M%SZ}"
+    return AlertMessage(
+        message_id=_hash(source, alert_id, destination),
+        change=Change.TEST,
+        severity=Severity.INFO,
+        source=source,
+        alert_id=alert_id,
+        at=now,
+        title=f"Test: messages of tailwatch about {printable(source, _NAME_CHARS)} arrive here",
+        body="Nothing is wrong: somebody ran `tailwatch notify test`.",
+        fields={"Destination": printable(destination, _NAME_CHARS)},
+    )
+
+
+def _beginning(event: AlertEvent, change: Change) -> str:
+    if event.after is AlertState.FALSE_ALARM:
+        return "False alarm"
+    return _BEGINNINGS[change]
+
+
+def _when(alert: Alert, change: Change) -> str:
+    since = f"since about {wording.moment(alert.onset)}"
+    if change is Change.RESOLVED and alert.resolved_at is not None:
+        return f"{since}, over {wording.moment(alert.resolved_at)}"
+    return since
+
+
+def _story(alert: Alert, event: AlertEvent, change: Change) -> list[str]:
+    """The sentences: what was found, and what a person said or the check saw."""
+    sentence = printable(alert.sentence, _TEXT_CHARS)
+    why = printable(event.why, _TEXT_CHARS)
+    if event.who != SYSTEM:
+        return [f"{printable(event.who, _NAME_CHARS)}: {why}", f"It was: {sentence}"]
+    if change is Change.RESOLVED:
+        return [f"Over: {why}", f"It was: {sentence}"]
+    return [why] if sentence in why else [sentence, why]
+
+
+def _next_step(alert: Alert, change: Change, command: str) -> str:
+    if change is Change.RESOLVED:
+        return f"To look back: {command} alerts show {alert.alert_id}"
+    return f"Next: {command} alerts show {alert.alert_id}"
+
+
+def _figures(alert: Alert) -> dict[str, str]:
+    known = [(name, value) for name, value in alert.numbers.items() if value is not None]
+    return {
+        printable(name, _NAME_CHARS).replace("_", " "): wording.number(value)
+        for name, value in known[:_FIGURES]
+    }
+
+
+def _message_id(source: str, event: AlertEvent, destination: str) -> str:
+    return _hash(
+        source,
+        event.alert_id,
+        event.at.isoformat(),
+        event.before,
+        event.after,
+        event.who,
+        event.why,
+        destination,
+    )
+
+
+def _hash(*parts: str | None) -> str:
+    text = json.dumps(parts, ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
