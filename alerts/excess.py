@@ -15,11 +15,11 @@ from tailwatch.window import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourCount:
-    """`bad` of the `n` outputs of one hour."""
+    """`bad` of the `n` outputs of one hour; effective counts where scores have weights."""
 
     window: Window
-    bad: int
-    n: int
+    bad: float
+    n: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Excess:
     """
 
     status: FindingStatus
-    bad: int
-    n: int
+    bad: float
+    n: float
     p_value: float
     onset: datetime | None = None
     onset_or_earlier: bool = False
@@ -53,8 +53,8 @@ class Excess:
 
 
 def excess(
-    bad: int,
-    n: int,
+    bad: float,
+    n: float,
     history: Iterable[HourCount],
     *,
     tolerated: float,

@@ -43,45 +43,42 @@ def effective_counts(
 ) -> tuple[float, float]:
     """So many bad ones among so many independent outputs say as much as the sample does.
 
-    `bad` says of each of the hour's values whether it counts. Without weights the counts are those
-    of the values. With them the share p is the weighted one, and n is such that p (1 - p) / n is
-    its variance: Kish's effective size, or, where the buckets' usual `rates` are known, for bucket
-    b with n_b values and the share W_b of the weight,
+    `bad` says of each of the sample's values whether it counts. Without weights the counts are
+    those of the values. With weights w they are c sum w over the bad ones and c sum w over all, so
+    that a share is a share of weight, and the counts of segments or of hours may be added up. The
+    factor c is the worth of one score: Kish's effective size over their number, or, where the usual
+    `rates` p_f and p_n of the hour's buckets are known, with W_b their shares of the M outputs, n_b
+    their numbers of scores and n = n_f + n_n,
 
-        n = p0 (1 - p0) / [sum_b W_b^2 p_b (1 - p_b) / n_b + W_f W_n (p_f - p_n)^2 / M],
-        p0 = sum_b W_b p_b
+        c n = p (1 - p) / [sum_b W_b^2 p_b (1 - p_b) / n_b + W_f W_n (p_f - p_n)^2 / M],
+        p = sum_b W_b p_b,
 
-    (two-phase sampling for stratification, Cochran, Sampling Techniques, 3rd ed., section 12.2),
-    at most the number M of outputs that the values stand for. Where flags tell bad outputs from
-    good ones this is more than the number of values.
+    the number of independent outputs whose share varies as much as the weighted one (two-phase
+    sampling for stratification, Cochran, Sampling Techniques, 3rd ed., section 12.2), at most M.
+    Where the flags tell bad outputs from good ones c is more than 1.
     """
-    if sample.weights is None or not unequal(sample.weights):
+    if sample.weights is None or (sample.buckets is None and not unequal(sample.weights)):
         return float(np.count_nonzero(bad)), float(len(bad))
     weights = np.asarray(sample.weights, dtype=np.float64)
-    n = effective_size(weights)
-    if rates is not None and sample.buckets is not None:
-        n = _stratified_size(weights, sample.buckets, rates) or n
-    return n * float(weights[bad].sum() / weights.sum()), n
+    if sample.buckets is None:
+        worth = effective_size(weights) / float(weights.sum())
+    else:
+        worth = _worth(sample.buckets, rates)
+    return worth * float(weights[bad].sum()), worth * float(weights.sum())
 
 
-def _stratified_size(
-    weights: NDArray[np.float64], buckets: Buckets, rates: BucketRates
-) -> float | None:
-    """None where one of the buckets has no value, for then there is no stratification."""
-    flagged = np.asarray(buckets.flagged, dtype=np.bool_)
-    n_flagged = int(np.count_nonzero(flagged))
-    n_normal = len(flagged) - n_flagged
-    if not n_flagged or not n_normal:
-        return None
-    share = float(weights[flagged].sum() / weights.sum())
-    outputs = len(flagged) / buckets.fraction
+def _worth(hour: Buckets, rates: BucketRates | None) -> float:
+    n, share = hour.n_flagged + hour.n_normal, hour.flagged_share
+    per_flagged, per_normal = share**2 / hour.n_flagged, (1 - share) ** 2 / hour.n_normal
+    if rates is None:
+        return 1 / (n * (per_flagged + per_normal))
     usual = share * rates.flagged + (1 - share) * rates.normal
     variance = (
-        share**2 * rates.flagged * (1 - rates.flagged) / n_flagged
-        + (1 - share) ** 2 * rates.normal * (1 - rates.normal) / n_normal
-        + share * (1 - share) * (rates.flagged - rates.normal) ** 2 / outputs
+        per_flagged * rates.flagged * (1 - rates.flagged)
+        + per_normal * rates.normal * (1 - rates.normal)
+        + share * (1 - share) * (rates.flagged - rates.normal) ** 2 / hour.outputs
     )
-    return min(usual * (1 - usual) / variance, outputs)
+    return min(usual * (1 - usual) / variance, hour.outputs) / n
 
 
 def kept(sample: ScoreSample, places: Sequence[int]) -> ScoreSample:

@@ -34,22 +34,26 @@ ALL_TRAFFIC = Segment()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
-    """Which of a sample's values are of flagged traces, and the share of the hour that was scored.
+    """Which values of a sample are of flagged traces, and how its whole hour was sampled by bucket.
 
-    `fraction` is the number of the hour's scores over the number of traces that they stand for.
+    `n_flagged` and `n_normal` count the scores of all traffic in the hour; they stand for `outputs`
+    outputs, of which the share `flagged_share` is flagged.
     """
 
     flagged: Sequence[bool]
-    fraction: float
+    n_flagged: int
+    n_normal: int
+    flagged_share: float
+    outputs: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSample:
     """The scores of one series in one segment and one hour, with what did not become a score.
 
-    `weights`, beside `values`, say how many outputs each score stands for, relative to the mean of
-    its hour's scores; None where each stands for as many. `buckets` is None where weights are, and
-    in samples of several hours.
+    `weights`, beside `values`, say how many outputs each score stands for, relative to the mean
+    score of all traffic in the hour; None where all of them stand for as many. `buckets` is None
+    where weights are, and in samples of several hours.
     """
 
     series: Series

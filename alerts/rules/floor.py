@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts import wording
 from alerts.excess import Excess, HourCount, excess
-from alerts.percentiles import quantile_of_sorted
+from alerts.percentiles import quantile
 from alerts.rules.options import Alpha, Count, Hours, RuleOptions, Share, read_options
 from alerts.summaries import pool, recent
+from alerts.weights import effective_counts
 from tailwatch.alert import Direction, Finding, FindingStatus, Quantile, ScoreSample
 from tailwatch.protocols import AlertRule
 
@@ -43,7 +43,8 @@ class Floor:
 
     Beyond is strictly below it where higher is better and strictly above it where lower is better:
     a ceiling on cost or latency is the same rule. The test is the exact one-sided binomial one of
-    "the share is at most the tolerated one", over the pooled last `hours`.
+    "the share is at most the tolerated one", over the pooled last `hours`. Scores with weights
+    count by their effective counts.
     """
 
     name: str
@@ -63,11 +64,11 @@ class Floor:
     ) -> Finding:
         higher = direction is Direction.HIGHER_IS_BETTER
         tested = pool(recent(current, self.hours))
-        values = np.sort(np.asarray(tested.values, dtype=np.float64))
-        tail = quantile_of_sorted(values, self.share if higher else 1 - self.share)
+        tail = quantile(tested.values, self.share if higher else 1 - self.share, tested.weights)
+        total = self._count(tested, direction)
         found = excess(
-            self._beyond(values, direction),
-            len(values),
+            total.bad,
+            total.n,
             (self._count(sample, direction) for sample in current),
             tolerated=self.share,
             alpha=self.alpha,
@@ -84,13 +85,11 @@ class Floor:
             numbers=self._numbers(found, tail),
         )
 
-    def _beyond(self, values: NDArray[np.float64], direction: Direction) -> int:
-        higher = direction is Direction.HIGHER_IS_BETTER
-        return int(np.count_nonzero(values < self.line if higher else values > self.line))
-
     def _count(self, sample: ScoreSample, direction: Direction) -> HourCount:
         values = np.asarray(sample.values, dtype=np.float64)
-        return HourCount(window=sample.window, bad=self._beyond(values, direction), n=len(values))
+        higher = direction is Direction.HIGHER_IS_BETTER
+        bad, n = effective_counts(values < self.line if higher else values > self.line, sample)
+        return HourCount(window=sample.window, bad=bad, n=n)
 
     def _sentence(
         self,
@@ -103,11 +102,12 @@ class Floor:
         line, time = wording.number(self.line), f"in the last {wording.length(self.hours)}"
         if found.status is FindingStatus.NO_DATA:
             return (
-                f"{what}: too few scored outputs {time} to compare with {line}: {found.n} "
+                f"{what}: too few scored outputs {time} to compare with {line}: {found.n:.0f} "
                 f"({tested.skipped} skipped, {tested.failed} failed)."
             )
+        outputs = "scored outputs" if tested.weights is None else "scored outputs, by weight,"
         counted = (
-            f"{what}: {found.bad} of {found.n} scored outputs ({wording.percent(found.share)}) "
+            f"{what}: {found.bad:.0f} of {found.n:.0f} {outputs} ({wording.percent(found.share)}) "
             f"are {beyond} {line} {time}; at most {wording.percent(self.share)} are tolerated"
         )
         if found.status is FindingStatus.OK:

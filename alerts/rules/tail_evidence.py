@@ -158,10 +158,11 @@ def _tails(
     onset: datetime,
 ) -> str:
     probability = 0.1 if direction is Direction.HIGHER_IS_BETTER else 0.9
-    before = quantile(pool(baseline).values, probability).value
+    usual = pool(baseline)
+    before = quantile(usual.values, probability, usual.weights).value
     now = pool([hour for hour in current if hour.window.start >= onset])
     was = "" if before is None else f"; it was {wording.number(before)} in the baseline"
-    return f"{wording.quantile(quantile(now.values, probability))}{was}."
+    return f"{wording.quantile(quantile(now.values, probability, now.weights))}{was}."
 
 
 def _learning(rule: str, pooled: ScoreSample, n: int) -> Finding:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,3 +122,14 @@ def test_a_hostile_segment_cannot_steer_the_terminal() -> None:
     sentence = check([hour(0, scored(9, 20), segment=segment)]).sentence
     assert sentence.isprintable()
     assert len(sentence) < 400
+
+
+def test_weighted_scores_count_for_what_they_stand_for() -> None:
+    """A third of the sample is flagged, a tenth of the traffic, and only that is bad."""
+    values, weights = scored(50, 150), [0.3] * 50 + [1.35] * 100
+    found = check([replace(hour(0, values), weights=weights)])
+    assert found.status is FindingStatus.OK
+    assert check([hour(0, values)]).status is FindingStatus.BREACH
+    assert found.numbers["scored"] == pytest.approx(150**2 / (50 * 0.09 + 100 * 1.35**2))
+    assert "(10 %) are below 0.45" in found.sentence
+    assert "by weight" in found.sentence

@@ -84,6 +84,16 @@ M, FLAGGED, N_FLAGGED, N_NORMAL = 3000, 300, 50, 100
 RATES = BucketRates(normal=0.05, flagged=0.5)
 
 
+def buckets(flagged: list[bool], share: float) -> Buckets:
+    return Buckets(
+        flagged=flagged,
+        n_flagged=sum(flagged),
+        n_normal=len(flagged) - sum(flagged),
+        flagged_share=share,
+        outputs=M,
+    )
+
+
 def drawn(
     random: np.random.Generator, n_flagged: int, n_normal: int, levels: int | None
 ) -> tuple[NDArray[np.float64], ScoreSample]:
@@ -103,7 +113,7 @@ def drawn(
     sample = replace(
         hour(0, scores[taken].tolist()),
         weights=(stands_for * n / M).tolist(),
-        buckets=Buckets(flagged=flagged[taken].tolist(), fraction=n / M),
+        buckets=buckets(flagged[taken].tolist(), FLAGGED / M),
     )
     return scores, sample
 
@@ -152,7 +162,7 @@ def test_effective_counts_have_the_variance_of_independent_outputs(
         sample = replace(
             hour(0, [0.0] * n),
             weights=weights,
-            buckets=Buckets(flagged=[True] * n_flagged + [False] * n_normal, fraction=n / M),
+            buckets=buckets([True] * n_flagged + [False] * n_normal, share),
         )
         bad = np.array(
             [i < k_flagged for i in range(n_flagged)] + [i < k_normal for i in range(n_normal)]
@@ -174,14 +184,17 @@ def test_effective_counts_without_usual_rates_are_kish_s() -> None:
     assert n < 150 < effective_counts(bad, sample, RATES)[1]
 
 
-def test_one_empty_bucket_is_no_stratification() -> None:
-    sample = replace(
-        hour(0, [0.0, 1.0, 1.0]),
-        weights=(1.0, 1.0, 2.0),
-        buckets=Buckets(flagged=(False, False, False), fraction=0.1),
-    )
-    bad = np.array([True, False, False])
-    assert effective_counts(bad, sample, RATES) == effective_counts(bad, sample)
+def test_the_counts_of_segments_add_up_to_those_of_all_traffic() -> None:
+    """Whatever is in them: a segment of one score counts it by its weight, not as one output."""
+    _, sample = drawn(np.random.default_rng(5), 50, 100, None)
+    bad = np.asarray(sample.values) < 0.5
+    places = np.random.default_rng(6).permutation(150)
+    whole = effective_counts(bad, sample, RATES)
+    parts = [
+        effective_counts(bad[part], kept(sample, part.tolist()), RATES)
+        for part in (places[:1], places[1:20], places[20:])
+    ]
+    assert np.sum(parts, axis=0) == pytest.approx(whole)
 
 
 @given(st.integers(0, 60), st.integers(1, 60), st.floats(0.001, 0.999))
@@ -194,7 +207,7 @@ def test_some_of_the_scores_keep_their_weights_and_buckets() -> None:
     sample = replace(
         hour(0, [0.1, 0.2, 0.3]),
         weights=(0.5, 1.0, 1.5),
-        buckets=Buckets(flagged=(True, False, False), fraction=0.1),
+        buckets=buckets([True, False, False], 0.1),
     )
     some = kept(sample, [0, 2])
     assert scores(some) == [(0.1, 0.5, True), (0.3, 1.5, False)]
