@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.lifecycle import Policy, advance
+from flows.notifying import notices
 from flows.parts import Parts, PlannedRule, measure_series
 from storage.store import Store
 from tailwatch.alert import ALL_TRAFFIC, Alert, AlertEvent, Finding, ScoreSample, Segment
+from tailwatch.errors import AlertChangedError
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window, floor_hour
 
@@ -69,15 +71,45 @@ def check_alerts(
     for moment in moments:
         findings = list(_findings(parts, samples, moment))
         for finding in findings:
-            step = advance(alerts.get(_key(finding)), finding, moment, policy)
-            if step.alert is not None and step.alert != alerts.get(_key(finding)):
-                alerts[_key(finding)] = step.alert
-                store.record_alert(source, step.alert, step.events)
-            events += step.events
+            events += _advance(parts, alerts, finding, moment, policy, moments[-1])
         store.record_check(source, moment)
         if on_check is not None:
             on_check(moment)
     return CheckReport(checked=moments, findings=findings, events=events)
+
+
+def _advance(
+    parts: Parts,
+    alerts: dict[Key, Alert],
+    finding: Finding,
+    moment: datetime,
+    policy: Policy,
+    known_at: datetime,
+) -> Sequence[AlertEvent]:
+    """Records what a finding changes, with the messages about it, and returns the changes.
+
+    When a person changed the alert since it was read, it is read again: their word is kept.
+    """
+    store, source, key = parts.store, parts.source.name, _key(finding)
+    while True:
+        known = alerts.get(key)
+        step = advance(known, finding, moment, policy)
+        if step.alert is None or step.alert == known:
+            return step.events
+        same = known is not None and known.alert_id == step.alert.alert_id
+        told = notices(parts, step.alert, step.events, known_at)
+        try:
+            store.record_alert(
+                source, step.alert, step.events, told, before=known if same else None
+            )
+        except AlertChangedError:
+            fresh = store.alert(step.alert.alert_id, source)
+            if fresh is None:
+                raise
+            alerts[key] = fresh
+        else:
+            alerts[key] = step.alert
+            return step.events
 
 
 def _key(about: Alert | Finding) -> Key:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage.store import Store
-from tailwatch.alert import Direction
+from tailwatch.alert import Direction, Severity
 from tailwatch.evaluation import Series
-from tailwatch.plan import Plan, RulePlan
-from tailwatch.protocols import AlertRule, Evaluator, TraceSource
+from tailwatch.plan import NotifyPlan, Plan, RulePlan
+from tailwatch.protocols import AlertMessage, AlertRule, Evaluator, Notifier, TraceSource
 from tailwatch.sampling import SampleDesign
 
 
@@ -40,6 +41,29 @@ class PlannedRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A place that messages about alerts go to, and what it wants to be told."""
+
+    plan: NotifyPlan
+    notifier: Notifier
+
+    @property
+    def name(self) -> str:
+        return self.plan.destination
+
+    def wants(self, message: AlertMessage) -> bool:
+        """Whether the plan has it told of such a change."""
+        urgent = message.severity.rank >= self.plan.least_severity.rank
+        return urgent and message.change in self.plan.on
+
+    def disturbed_by(self, now: datetime) -> list[Severity]:
+        """How urgent an alert may be now; all that is not among these waits."""
+        if self.plan.quiet_hours is None or now not in self.plan.quiet_hours:
+            return list(Severity)
+        return [Severity.CRITICAL] if self.plan.even_at_night else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeTerms:
     """Which model judges, what a run may spend on it, and what one call costs at the most."""
 
@@ -58,6 +82,7 @@ class Parts:
     rules: tuple[PlannedRule, ...]
     judge: JudgeTerms | None
     store: Store
+    destinations: tuple[Destination, ...] = ()
     partial: bool = False
     """Only some of the plan's evaluators: an hour evaluated so is not finished."""
 

@@ -1,22 +1,24 @@
 """The composition root: from a plan and the environment to the parts that do the work."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alerts.index import build_rule
+from alerts.notifiers.index import build_notifier
 from evaluators.clients.embedder import load_embedder
 from evaluators.clients.openai_judge import OpenAIJudge, make_judge
 from evaluators.index import build_evaluator
 from evaluators.qrels import load_qrels
-from flows.parts import JudgeTerms, Parts, PlannedEvaluator, PlannedRule
+from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule
 from flows.plan_file import PlanFile
 from sources.index import build_source
 from storage.store import Store, open_store
 from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.evaluation import Series
-from tailwatch.plan import EvaluatorPlan, JudgePlan, Plan, RulePlan
+from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import EvaluatorTools
 from tailwatch.settings import Settings
 
@@ -87,6 +89,7 @@ def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) ->
         for i, each in enumerate(plan.evaluators)
     ]
     rules = [built(("rules", i), _planned_rule, rule, plan) for i, rule in enumerate(plan.rules)]
+    destinations = [built(("notify", i), _destination, each) for i, each in enumerate(plan.notify)]
     if not problems:
         problems += _repeated(plan_file, evaluators)
         problems += _unwatched(plan_file, evaluators)
@@ -98,6 +101,7 @@ def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) ->
         evaluators=tuple(evaluators),
         rules=tuple(rules),
         judge=_terms(judge),
+        destinations=tuple(destinations),
         store=store,
     )
 
@@ -135,6 +139,10 @@ def _planned(
 def _planned_rule(plan: RulePlan, whole: Plan) -> PlannedRule:
     segments = whole.segments if plan.segments is None else plan.segments
     return PlannedRule(rule=build_rule(plan), plan=plan, segments=segments)
+
+
+def _destination(plan: NotifyPlan) -> Destination:
+    return Destination(plan=plan, notifier=build_notifier(plan, os.environ))
 
 
 def _rooted(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from storage.alert_rows import alert_of, alert_row, event_of, event_row
 from storage.connected import Connected
@@ -12,7 +12,7 @@ from storage.records import Notice
 from storage.tables import ALERT_CHECKS, ALERT_EVENTS, ALERTS
 from storage.upsert import upsert
 from tailwatch.alert import Alert, AlertEvent, AlertState
-from tailwatch.errors import ConfigurationError
+from tailwatch.errors import AlertChangedError, ConfigurationError
 
 _UNRESOLVED = tuple(state for state in AlertState if not state.over)
 
@@ -24,14 +24,20 @@ class AlertRecords(Connected):
         alert: Alert,
         events: Sequence[AlertEvent] = (),
         notices: Sequence[Notice] = (),
+        *,
+        before: Alert | None = None,
     ) -> None:
         """Write an alert as it is now, the changes that led there and the messages about them.
 
         All in one transaction: there is no change without its messages and no message without its
-        change. A message that is there already stays as it is.
+        change. A message that is there already stays as it is. Raises AlertChangedError, writing
+        nothing, when `before` is given and the stored alert is no longer in that state: a check
+        must not undo what a person did meanwhile, nor a person what a check did.
         """
         rows = [event_row(source, event, place) for place, event in enumerate(events)]
         with self.database.write() as connection:
+            if before is not None:
+                _refuse_changed(connection, source, before)
             upsert(connection, ALERTS, [alert_row(source, alert)])
             upsert(connection, ALERT_EVENTS, rows)
             put_in_outbox(connection, notices)
@@ -109,3 +115,16 @@ class AlertRecords(Connected):
         query = select(ALERT_CHECKS.c.checked_at).where(ALERT_CHECKS.c.source == source)
         with self.database.read() as connection:
             return connection.execute(query).scalar()
+
+
+def _refuse_changed(connection: Connection, source: str, before: Alert) -> None:
+    columns = ALERTS.c
+    query = (
+        select(columns.state, columns.updated_at, columns.resolved_at, columns.muted_until)
+        .where(columns.source == source, columns.alert_id == before.alert_id)
+        .with_for_update()
+    )
+    stored = connection.execute(query).one_or_none()
+    expected = (before.state.value, before.updated_at, before.resolved_at, before.muted_until)
+    if stored is None or tuple(stored) != expected:
+        raise AlertChangedError(f"alert {before.alert_id} was changed meanwhile; look at it again")

@@ -11,6 +11,7 @@
     │   └── NotifierUnavailableError  ... or nobody took it: worth another try
     └── StoreError                the results store cannot be used
         ├── StoreSchemaError          its schema is older or newer than this program
+        ├── AlertChangedError         an alert is no longer as it was read: read it again
         └── StoreUnavailableError     it did not answer: worth another try
 
 An exception that is worth another try is also a `RetryableError`; nothing else is.
@@ -77,6 +78,10 @@ class StoreError(TailwatchError):
 
 class StoreSchemaError(StoreError, ConfigurationError):
     """The store's schema is not the one this program writes."""
+
+
+class AlertChangedError(StoreError):
+    """Somebody changed the alert after it was read; nothing was written."""
 
 
 class StoreUnavailableError(StoreError, RetryableError):

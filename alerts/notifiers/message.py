@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts import wording
@@ -12,7 +14,9 @@ from tailwatch.protocols import AlertMessage
 
 _NAME_CHARS = 80
 _TEXT_CHARS = 2000
-_FIGURES = 8
+_FIGURES = 4
+_JOINED = 5
+"""So many monitors that joined are told by their sentences, the rest by their number."""
 
 _BEGINNINGS = {
     Change.OPENED: "Alert",
@@ -21,6 +25,14 @@ _BEGINNINGS = {
     Change.ACKNOWLEDGED: "Acknowledged",
     Change.RESOLVED: "Resolved",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A change and the events that one message tells of: the first made it, the others join it."""
+
+    change: Change
+    events: tuple[AlertEvent, ...]
 
 
 def change_of(event: AlertEvent) -> Change | None:
@@ -41,31 +53,47 @@ def change_of(event: AlertEvent) -> Change | None:
     return Change.ACKNOWLEDGED if after is AlertState.ACKNOWLEDGED else None
 
 
+def told(events: Sequence[AlertEvent]) -> list[Told]:
+    """What to tell of the changes that one check or person made to an alert.
+
+    Monitors that join at the same moment are one message, or part of that of the opening.
+    """
+    found: list[Told] = []
+    for event in events:
+        change = change_of(event)
+        if change is None:
+            continue
+        if change is Change.ATTACHED and found and found[-1].change is not Change.RESOLVED:
+            found[-1] = replace(found[-1], events=(*found[-1].events, event))
+        else:
+            found.append(Told(change=change, events=(event,)))
+    return found
+
+
 def alert_message(
     alert: Alert,
-    event: AlertEvent,
-    change: Change,
+    news: Told,
     *,
     source: str,
     destination: str,
     severity: Severity,
     command: str = "tailwatch",
 ) -> AlertMessage:
-    """The message about one event for one destination.
+    """The message about a change for one destination.
 
     Its id follows from source, event and destination, so that a rerun makes the same message.
     """
-    rule = printable(alert.rule, _NAME_CHARS)
+    event, rule = news.events[0], printable(alert.rule, _NAME_CHARS)
     subject = f"{wording.subject(alert.series, alert.segment)} ({rule})"
     return AlertMessage(
         message_id=_message_id(source, event, destination),
-        change=change,
+        change=news.change,
         severity=severity,
         source=source,
         alert_id=alert.alert_id,
         at=event.at,
-        title=f"{_beginning(event, change)}: {subject}, {_when(alert, change)}",
-        body="\n".join([*_story(alert, event, change), _next_step(alert, change, command)]),
+        title=f"{_beginning(event, news.change)}: {subject}, {_when(alert, news.change)}",
+        body="\n".join([*_story(alert, news), _next_step(alert, news.change, command)]),
         fields={
             "Alert": alert.alert_id,
             "State": wording.state(alert.state),
@@ -107,15 +135,23 @@ def _when(alert: Alert, change: Change) -> str:
     return since
 
 
-def _story(alert: Alert, event: AlertEvent, change: Change) -> list[str]:
+def _story(alert: Alert, news: Told) -> list[str]:
     """The sentences: what was found, and what a person said or the check saw."""
+    first, *others = news.events
     sentence = printable(alert.sentence, _TEXT_CHARS)
-    why = printable(event.why, _TEXT_CHARS)
-    if event.who != SYSTEM:
-        return [f"{printable(event.who, _NAME_CHARS)}: {why}", f"It was: {sentence}"]
-    if change is Change.RESOLVED:
-        return [f"Over: {why}", f"It was: {sentence}"]
-    return [why] if sentence in why else [sentence, why]
+    why = printable(first.why, _TEXT_CHARS)
+    joined = [f"Also: {printable(event.why, _TEXT_CHARS)}" for event in others[:_JOINED]]
+    if len(others) > _JOINED:
+        joined.append(f"Also: {len(others) - _JOINED} more monitors")
+    if first.who != SYSTEM:
+        story = [f"{printable(first.who, _NAME_CHARS)}: {why}", f"It was: {sentence}"]
+    elif news.change is Change.RESOLVED:
+        story = [f"Over: {why}", f"It was: {sentence}"]
+    elif news.change is Change.ATTACHED:
+        return [f"Also: {why}", *joined, f"The incident: {sentence}"]
+    else:
+        story = [why] if sentence in why else [sentence, why]
+    return [*story, *joined]
 
 
 def _next_step(alert: Alert, change: Change, command: str) -> str:
