@@ -142,7 +142,8 @@ class _Sender:
         )
 
     async def _send_all(self) -> None:
-        while (now := self.clock()) <= self.deadline:
+        while True:
+            now = self.clock()
             record = self.store.claim_notice(
                 self.source,
                 self.destination.name,
@@ -153,9 +154,9 @@ class _Sender:
             if record is None:
                 return
             again_at = await self._try(record)
+            if max(self.clock(), again_at or now) > self.deadline:
+                return
             if again_at is not None:
-                if again_at > self.deadline:
-                    return
                 await self.sleep((again_at - self.clock()).total_seconds())
 
     async def _try(self, record: NoticeRecord) -> datetime | None:
