@@ -74,6 +74,7 @@ class EvaluationRecords(Connected):
             columns.kind,
             columns.reason,
             columns.retryable,
+            columns.inclusion_probability,
         ).where(
             in_hours(EVALUATIONS, source, window),
             of_any_series(EVALUATIONS, series),
@@ -81,12 +82,14 @@ class EvaluationRecords(Connected):
         )
         found: dict[Series, dict[str, RecordedOutcome]] = {each: {} for each in series}
         with self.database.read() as connection:
-            for evaluator, version, judge, key, full, kind, reason, retryable in connection.execute(
-                query
-            ):
+            for evaluator, version, judge, key, full, *outcome in connection.execute(query):
                 of_series = found[Series(evaluator=evaluator, version=version, judge=judge)]
+                kind, reason, retryable, probability = outcome
                 of_series[full or key] = RecordedOutcome(
-                    kind=kind, reason=reason, retryable=retryable
+                    kind=kind,
+                    reason=reason,
+                    retryable=retryable,
+                    inclusion_probability=probability,
                 )
         return found
 

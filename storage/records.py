@@ -61,11 +61,15 @@ class WindowRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedOutcome:
-    """What is recorded for a trace; `reason` is the skip reason or the type of the failure."""
+    """What is recorded for a trace; `reason` is the skip reason or the type of the failure.
+
+    `inclusion_probability` is None where the trace is not in the hour's sample.
+    """
 
     kind: OutcomeKind
     reason: str | None = None
     retryable: bool = False
+    inclusion_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

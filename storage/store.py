@@ -15,6 +15,7 @@ from storage.ledger import WindowLedger
 from storage.outbox import Outbox
 from storage.runs import RunRecords
 from storage.samples import ScoreSamples
+from storage.sampling_days import SamplingDays
 from storage.summaries import SummaryRecords
 from storage.tables import Row
 from storage.tail_counts import TailCounts
@@ -27,6 +28,7 @@ class Store(
     TraceRecords,
     EvaluationRecords,
     ScoreSamples,
+    SamplingDays,
     SummaryRecords,
     AlertRecords,
     Outbox,

@@ -120,6 +120,30 @@ class EvaluationRow(Row, table=True):
     evaluated_at: datetime = moment()
 
 
+class UsualLengthRow(Row, table=True):
+    """The output tokens of which none is odd, as learned for one day; NULL: none is."""
+
+    __tablename__ = "usual_lengths"
+
+    source: str = text(primary_key=True)
+    day: datetime = moment(primary_key=True)
+    low: int | None = count()
+    high: int | None = count()
+
+
+class FlaggedShareRow(Row, table=True):
+    """The share of a series' sample for flagged traces on one day; NULL: as in the traffic."""
+
+    __tablename__ = "flagged_shares"
+
+    source: str = text(primary_key=True)
+    day: datetime = moment(primary_key=True)
+    evaluator: str = text(primary_key=True)
+    version: str = text(primary_key=True)
+    judge: str = text(primary_key=True)
+    share: float | None = amount()
+
+
 class CoverageRow(Row, table=True):
     """What became of the traces of one hour under one evaluator."""
 
@@ -376,6 +400,8 @@ COVERAGE: Table = _TABLES["coverage"]
 SUMMARIES: Table = _TABLES["summaries"]
 ALERTS: Table = _TABLES["alerts"]
 ALERT_EVENTS: Table = _TABLES["alert_events"]
+USUAL_LENGTHS: Table = _TABLES["usual_lengths"]
+FLAGGED_SHARES: Table = _TABLES["flagged_shares"]
 ALERT_CHECKS: Table = _TABLES["alert_checks"]
 OUTBOX: Table = _TABLES["outbox"]
 BASELINES: Table = _TABLES["baselines"]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from tailwatch.alert import Change, Severity
+from tailwatch.buckets import MOST_FLAGGED, SIGNALS
 from tailwatch.quiet_hours import QuietHours, quiet_hours
 from tailwatch.sampling import DEFAULT_COHORT, SampleDesign
 from tailwatch.trace import MEASURES, SEGMENT_FIELDS
@@ -84,14 +85,24 @@ class TimingPlan(_PlanModel):
 
 
 class SamplingPlan(_PlanModel):
-    """How many traces an evaluator sees: a `rate`, a target `per_hour`, or (neither) all."""
+    """How many traces an evaluator sees: a `rate`, a target `per_hour`, or (neither) all.
+
+    `flagged_share` is the share of `per_hour` for flagged traces, if it is more than theirs of the
+    traffic; `auto` learns it from last week.
+    """
 
     rate: float | None = Field(default=None, gt=0, le=1)
     per_hour: int | None = Field(default=None, ge=1)
     cohort: str = DEFAULT_COHORT
+    flagged_share: Literal["auto"] | Annotated[float, Field(ge=0, le=MOST_FLAGGED)] = "auto"
 
     def design(self) -> SampleDesign:
-        return SampleDesign(rate=self.rate, per_hour=self.per_hour, cohort=self.cohort)
+        return SampleDesign(
+            rate=self.rate,
+            per_hour=self.per_hour,
+            cohort=self.cohort,
+            flagged_share=None if self.flagged_share == "auto" else self.flagged_share,
+        )
 
 
 class EvaluatorPlan(_PlanModel):
@@ -191,7 +202,7 @@ class Plan(_PlanModel):
     sampling: SamplingPlan = SamplingPlan()
     judge: JudgePlan | None = None
     qrels: str | None = None
-    measures: tuple[str, ...] = MEASURES
+    measures: tuple[str, ...] = (*MEASURES, "flagged")
     segments: tuple[str, ...] = ("feature", "model", "prompt_version", "environment")
     max_segment_values: int = Field(default=20, ge=1, le=1000)
     rules: tuple[RulePlan, ...] = ()
@@ -201,7 +212,7 @@ class Plan(_PlanModel):
 
     @model_validator(mode="after")
     def _known_measures_and_segments(self) -> "Plan":
-        _refuse_unknown("measure", self.measures, MEASURES)
+        _refuse_unknown("measure", self.measures, (*MEASURES, *SIGNALS))
         _refuse_unknown("segment", self.segments, SEGMENT_FIELDS)
         for rule in self.rules:
             _refuse_unknown(

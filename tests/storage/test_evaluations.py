@@ -29,15 +29,19 @@ def test_every_outcome_comes_back_as_it_was(store: Store, outcome: Outcome) -> N
 def test_recorded_says_what_each_trace_has(store: Store) -> None:
     store.record(
         [
-            evaluation("scored"),
+            evaluation("scored", inclusion_probability=0.25),
             evaluation("skipped", Skipped(reason=SkipReason.OVER_BUDGET)),
-            evaluation("failed", Failed(error_type="timeout", message="m", retryable=True)),
+            evaluation(
+                "failed",
+                Failed(error_type="timeout", message="m", retryable=True),
+                inclusion_probability=None,
+            ),
             evaluation("span only", span_id="s"),
         ]
     )
     assert store.recorded(SOURCE, [FAITHFULNESS], HOUR_0)[FAITHFULNESS] == {
-        "scored": RecordedOutcome(kind="score"),
-        "skipped": RecordedOutcome(kind="skipped", reason="over_budget"),
+        "scored": RecordedOutcome(kind="score", inclusion_probability=0.25),
+        "skipped": RecordedOutcome(kind="skipped", reason="over_budget", inclusion_probability=1.0),
         "failed": RecordedOutcome(kind="failed", reason="timeout", retryable=True),
     }
     assert store.series_in(SOURCE, BOTH_HOURS) == [FAITHFULNESS]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from storage.store import Store
@@ -20,7 +22,7 @@ from tests.storage.examples import (
 CHAT = Segment(field="feature", value="chat")
 
 
-def sample(segment: Segment, hour: Window, *values: float, **counts: int) -> ScoreSample:
+def sample(segment: Segment, hour: Window, *values: float, **counts: Any) -> ScoreSample:
     return ScoreSample(series=FAITHFULNESS, segment=segment, window=hour, values=values, **counts)
 
 

@@ -52,6 +52,8 @@ def test_the_smallest_plan_has_every_default() -> None:
         ({"rules": [{"use": "floor"}, {"use": "floor"}]}, "two rules are called 'floor'"),
         ({"sampling": {"rate": 0}}, "greater than 0"),
         ({"sampling": {"rate": 1.1}}, "less than or equal to 1"),
+        ({"sampling": {"flagged_share": 0.5}}, "less than or equal to 0.33"),
+        ({"sampling": {"flagged_share": "half"}}, "should be 'auto'"),
         ({"timing": {"catch_up": 0}}, "greater than or equal to 1"),
         ({"judge": {"model": "m", "max_cost_usd": 0}}, "greater than 0"),
         ({"chunks": 5}, "Extra inputs are not permitted"),
@@ -76,3 +78,16 @@ def test_an_evaluator_has_a_name_or_a_rubric(fields: dict[str, str]) -> None:
 def test_a_sampling_plan_becomes_its_design() -> None:
     design = SamplingPlan(rate=0.5, per_hour=3, cohort="weekly").design()
     assert (design.rate, design.per_hour, design.cohort) == (0.5, 3, "weekly")
+
+
+@pytest.mark.parametrize(("written", "designed"), [({}, None), ({"flagged_share": 0.2}, 0.2)])
+def test_the_share_of_flagged_traces_is_learned_unless_it_is_given(
+    written: dict[str, Any], designed: float | None
+) -> None:
+    design = SamplingPlan.model_validate({"per_hour": 20} | written).design()
+    assert (design.flagged_share, design.learns) == (designed, designed is None)
+
+
+def test_signals_are_measures_too() -> None:
+    assert "flagged" in Plan.model_validate(SMALLEST).measures
+    assert Plan.model_validate(SMALLEST | {"measures": ["thumbs_down"]}).measures

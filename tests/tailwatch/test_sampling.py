@@ -76,3 +76,45 @@ def test_an_impossible_design_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=told):
         SampleDesign(rate=rate, per_hour=per_hour)
+
+
+marked = st.dictionaries(st.text(min_size=1), st.booleans(), max_size=60)
+
+
+@given(marked, st.integers(1, 60), st.integers(1, 60), st.none() | st.floats(0, 1 / 3))
+def test_with_buckets_too_a_smaller_target_lies_inside_a_larger_one(
+    names: dict[str, bool], a: int, b: int, share: float | None
+) -> None:
+    small, large = sorted((a, b))
+    flagged = {name for name, is_flagged in names.items() if is_flagged}
+    inner, outer = (
+        SampleDesign(per_hour=k, flagged_share=share).select(names, flagged) for k in (small, large)
+    )
+    assert inner.keys() <= outer.keys()
+    assert len(inner) == min(small, len(names))
+
+
+@given(marked, st.integers(2, 60), st.none() | st.floats(0, 1))
+def test_the_weights_of_a_bucket_add_up_to_its_size(
+    names: dict[str, bool], k: int, share: float | None
+) -> None:
+    flagged = {name for name, is_flagged in names.items() if is_flagged}
+    sample = SampleDesign(per_hour=k).select(names, flagged, share)
+    for bucket in (flagged, names.keys() - flagged):
+        total = sum(1 / sample[name] for name in bucket if name in sample)
+        assert total == pytest.approx(len(bucket))
+    assert [*sample] == sorted(sample, key=lambda name: (position(name), name))
+
+
+def test_of_each_bucket_those_with_the_smallest_positions_are_taken() -> None:
+    names = sorted((f"t{number}" for number in range(100)), key=position)
+    flagged = set(names[90:])
+    sample = SampleDesign(per_hour=20, flagged_share=0.25).select(names, flagged)
+    assert [*sample] == [*names[:15], *names[90:95]]
+    assert (sample[names[0]], sample[names[90]]) == (15 / 90, 5 / 10)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.34])
+def test_an_impossible_share_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="it must be from 0 to 1/3"):
+        SampleDesign(per_hour=5, flagged_share=share)
