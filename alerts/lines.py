@@ -114,13 +114,13 @@ def learn(
     own = tuple(segment for segment, row in cells.items() if row.size >= LEAST_SEGMENT)
     others = joined(row for segment, row in cells.items() if segment not in own)
     rows = [*(cells[s] for s in own), others if others.size >= LEAST_SEGMENT else everything]
-    lines = tuple(tuple(_line(row, level, direction) for level in levels) for row in rows)
+    lines = tuple(tuple(tail_line(row, level, direction) for level in levels) for row in rows)
     usual = np.array(
         [[_usual(row, line) for line in by] for row, by in zip(rows, lines, strict=True)]
     )
     counts = count(baseline, own, lines)
     bad, n = counts.bad.sum(axis=(0, 1)), counts.n.sum(axis=(0, 1))
-    limit = np.array([upper_limit(r, b) for r, b in zip(bad, n, strict=True)])
+    limit = np.array([upper_limit(r, b) if b else 0.5 for r, b in zip(bad, n, strict=True)])
     odds = _odds(usual) * _odds(limit) / _odds((bad + 0.5) / (n + 1))
     return Lines(
         segments=own,
@@ -165,7 +165,7 @@ def beyond(
     return counts[0], counts[1]
 
 
-def _line(row: PooledScores, level: float, direction: Direction) -> Line | None:
+def tail_line(row: PooledScores, level: float, direction: Direction) -> Line | None:
     """The line at the smallest score c with F(c) >= level, never interpolated.
 
     "Beyond c" or "c and beyond" is bad, whichever has the baseline share nearer to the level on a

@@ -8,6 +8,7 @@ from enum import StrEnum
 from flows.evaluate_window import Redo, outstanding
 from flows.listing import list_hour, split_waiting
 from flows.parts import Parts, PlannedEvaluator
+from flows.sampling_day import sampling_day
 from storage.records import RecordedOutcome
 from tailwatch.errors import ConfigurationError
 from tailwatch.window import Window
@@ -86,13 +87,15 @@ async def estimate(
     for window in windows:
         refs, _ = await list_hour(parts.source, window)
         eligible, _ = split_waiting(refs, window, parts.plan.timing.max_wait, now)
-        ids = [ref.trace_id for ref in eligible]
+        day = sampling_day(parts, window, pin=False)
+        flagged = day.flagged(eligible)
         needed: set[str] = set()
         recorded = parts.store.recorded(
             parts.source.name, [planned.series for planned in parts.evaluators], window
         )
         for planned in parts.evaluators:
-            missing = outstanding(recorded[planned.series], planned.design.select(ids), redo)
+            sample = day.sample(planned, eligible, flagged)
+            missing = outstanding(recorded[planned.series], sample, redo)
             evaluations[planned.evaluator.name] += len(missing)
             needed.update(missing)
         listed += len(refs)

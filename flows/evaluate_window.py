@@ -9,6 +9,7 @@ from alerts.summaries import summarize
 from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.listing import list_hour, split_waiting
 from flows.parts import Parts, PlannedEvaluator
+from flows.sampling_day import sampling_day
 from storage.records import RecordedOutcome, WindowRecord
 from tailwatch.coverage import Coverage
 from tailwatch.evaluation import Evaluation, Series
@@ -125,7 +126,9 @@ async def evaluate_window(
         if on_chunk is not None:
             on_chunk(len(reports), len(chunks))
     total = _sum(reports)
-    changed = bool(not hour.done_before or hour.late or total.recorded)
+    changed = bool(
+        not hour.done_before or hour.late or total.recorded or _drawn_anew(hour, recorded)
+    )
     return WindowReport(
         window=window,
         listed=len(hour.refs),
@@ -163,7 +166,8 @@ async def _look(parts: Parts, window: Window, run_id: str, clock: Clock) -> _Hou
     store.record_listing(refs, clock())
     store.record_fetch_errors(errors, run_id, clock())
     eligible, waiting = split_waiting(refs, window, parts.plan.timing.max_wait, clock())
-    ids = [ref.trace_id for ref in eligible]
+    day = sampling_day(parts, window)
+    flagged = day.flagged(eligible)
     return _Hour(
         window=window,
         refs=refs,
@@ -173,7 +177,16 @@ async def _look(parts: Parts, window: Window, run_id: str, clock: Clock) -> _Hou
         if done_before
         else frozenset(),
         done_before=done_before,
-        samples=[(planned, planned.design.select(ids)) for planned in parts.evaluators],
+        samples=[(p, day.sample(p, eligible, flagged)) for p in parts.evaluators],
+    )
+
+
+def _drawn_anew(hour: _Hour, recorded: Mapping[Series, Mapping[str, RecordedOutcome]]) -> bool:
+    """Whether a recorded trace has another chance now: a flag that came later moves its bucket."""
+    return any(
+        outcome.inclusion_probability != sample.get(trace_id)
+        for planned, sample in hour.samples
+        for trace_id, outcome in recorded[planned.series].items()
     )
 
 
