@@ -2,21 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 
 from storage.connected import Connected
-from storage.keep import EXCERPT_CHARS
-from storage.queries import in_hours, of_any_series, of_series, refuse_other_fields
-from storage.records import RecordedOutcome, ScoredTrace
+from storage.queries import in_hours, of_any_series, of_series
+from storage.records import RecordedOutcome
 from storage.rows import evaluation_of, evaluation_row, series_of
 from storage.tables import EVALUATIONS, TRACES
 from storage.text import key_text
 from storage.upsert import upsert
-from tailwatch.alert import Direction, Segment
 from tailwatch.evaluation import Evaluation, Series
-from tailwatch.trace import SEGMENT_FIELDS
 from tailwatch.window import Window
 
 TRACE_OF_EVALUATION = (EVALUATIONS.c.source == TRACES.c.source) & (
@@ -125,54 +121,3 @@ class EvaluationRecords(Connected):
         )
         with self.database.read() as connection:
             return sorted(series_of(row) for row in connection.execute(query).mappings())
-
-    def worst(
-        self,
-        source: str,
-        series: Series,
-        segment: Segment,
-        window: Window,
-        direction: Direction,
-        limit: int = 10,
-    ) -> list[ScoredTrace]:
-        """The sampled traces with the worst scores, worst first.
-
-        Raises ValueError for a segment that is not a trace field.
-        """
-        scores, traces = EVALUATIONS.c, TRACES.c
-        higher_is_better = direction is Direction.HIGHER_IS_BETTER
-        query = (
-            select(
-                func.coalesce(scores.trace_id_full, scores.trace_id).label("trace_id"),
-                scores.value,
-                scores.label,
-                scores.explanation,
-                traces.start_time,
-                traces.url,
-                func.substr(traces.input, 1, EXCERPT_CHARS).label("input_excerpt"),
-                func.substr(traces.output, 1, EXCERPT_CHARS).label("output_excerpt"),
-                *(traces[name].label(f"segment_{name}") for name in SEGMENT_FIELDS),
-            )
-            .select_from(EVALUATIONS)
-            .outerjoin(TRACES, TRACE_OF_EVALUATION)
-            .where(
-                in_hours(EVALUATIONS, source, window),
-                of_series(EVALUATIONS, series),
-                scores.kind == "score",
-                scores.inclusion_probability.is_not(None),
-            )
-            .order_by(
-                scores.value if higher_is_better else scores.value.desc(), scores.evaluation_id
-            )
-            .limit(limit)
-        )
-        if segment.field:
-            refuse_other_fields((segment.field,))
-            query = query.where(traces[segment.field] == segment.value)
-        with self.database.read() as connection:
-            return [_scored_trace(dict(row)) for row in connection.execute(query).mappings()]
-
-
-def _scored_trace(row: dict[str, Any]) -> ScoredTrace:
-    segments = {name: row.pop(f"segment_{name}") for name in SEGMENT_FIELDS}
-    return ScoredTrace(segments=segments, **row)

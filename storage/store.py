@@ -20,6 +20,7 @@ from storage.summaries import SummaryRecords
 from storage.tables import Row
 from storage.tail_counts import TailCounts
 from storage.traces import TraceRecords
+from storage.worst import WorstTraces
 from tailwatch.errors import StoreError
 from tailwatch.plan import KeepText
 
@@ -27,6 +28,7 @@ from tailwatch.plan import KeepText
 class Store(
     TraceRecords,
     EvaluationRecords,
+    WorstTraces,
     ScoreSamples,
     SamplingDays,
     SummaryRecords,

@@ -3,6 +3,7 @@ import pytest
 from storage.records import RecordedOutcome
 from storage.store import Store
 from tailwatch.alert import ALL_TRAFFIC, Direction, Segment
+from tailwatch.evaluation import Series
 from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason, Usage
 from tests.storage.examples import BOTH_HOURS, FAITHFULNESS, HOUR_0, NOW, SOURCE, evaluation, ref
 
@@ -73,3 +74,24 @@ def test_the_worst_are_the_low_scores_where_high_is_good(store: Store) -> None:
         )
     ]
     assert worst == [["b", "a"], ["unlisted", "a"], ["a"]]
+
+
+def test_the_worst_of_a_measure_come_from_all_listed_traces(store: Store) -> None:
+    store.record_listing(
+        [
+            ref("cheap", cost_usd=0.01, feature="chat"),
+            ref("dear", cost_usd=0.9, feature="search"),
+            ref("unknown", cost_usd=None, feature="chat"),
+        ],
+        NOW,
+    )
+    cost = Series(evaluator="cost_usd", version="1")
+    everything, chat = (
+        store.worst(SOURCE, cost, segment, HOUR_0, Direction.LOWER_IS_BETTER)
+        for segment in (ALL_TRAFFIC, Segment(field="feature", value="chat"))
+    )
+    assert [(trace.trace_id, trace.value) for trace in everything] == [
+        ("dear", 0.9),
+        ("cheap", 0.01),
+    ]
+    assert [trace.trace_id for trace in chat] == ["cheap"]
