@@ -42,19 +42,20 @@ def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
             *_wrapped(_safe(alert.sentence), ""),
             "",
             *(f"  {label:<{_LABEL}}{value}" for label, value in rows),
-            *(["", "  history", *_history(events)] if events else []),
+            *(["", "  history", *history_lines(events, "    ")] if events else []),
         ]
     )
 
 
-def _history(events: Sequence[AlertEvent]) -> list[str]:
+def history_lines(events: Sequence[AlertEvent], indent: str = "") -> list[str]:
+    """Who changed an alert, when and why, oldest first."""
     lines = []
     for event in events:
         who = printable(event.who, _NAME_CHARS)
         text = (
             f"{wording.moment(event.at)}  {wording.state(event.after)} by {who}: {_safe(event.why)}"
         )
-        lines.extend(_wrapped(text, "    "))
+        lines.extend(_wrapped(text, indent))
     return lines
 
 

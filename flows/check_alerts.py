@@ -1,11 +1,15 @@
 """The alert check as a Prefect flow, on its own schedule: silence is noticed too."""
 
+from datetime import UTC, datetime
+
 from prefect import flow
 from prefect.logging import get_run_logger
 
+from flows.alert_events import emit_alert_events
 from flows.artifacts import leave_check_artifact
 from flows.checking import check_alerts as check
 from flows.checking import owed_checks
+from flows.notifying import send_due
 from flows.plan_file import read_plan
 from flows.schedule import scheduled_start
 from flows.wiring import open_parts
@@ -18,7 +22,8 @@ async def check_alerts() -> int:
     """Applies the plan's rules to every hour that no check has looked at; says how many are open.
 
     It works from the stored scores alone, so an hour whose evaluation never came is seen as one
-    without data.
+    without data. Messages are sent when everything is recorded; a destination that does not answer
+    delays nothing else, and what it did not get is sent by a later check.
     """
     log = get_run_logger()
     settings = Settings()
@@ -28,7 +33,14 @@ async def check_alerts() -> int:
         until = Window.last_settled(scheduled, parts.plan.timing.settle).end
         report = check(parts, owed_checks(parts.store, source, until))
         alerts = parts.store.unresolved_alerts(source)
+        sent = await send_due(
+            parts.store, source, parts.destinations, clock=lambda: datetime.now(UTC)
+        )
+        emit_alert_events(parts.store, source, report.events)
     for event in report.events:
         log.info("alert %s: %s", event.alert_id, event.after)
+    for each in sent:
+        if each.error is not None:
+            log.warning("messages to %s wait in the outbox: %s", each.destination, each.error)
     await leave_check_artifact(report, alerts)
     return len(alerts)

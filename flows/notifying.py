@@ -16,6 +16,7 @@ from storage.store import Store
 from tailwatch.alert import Alert, AlertEvent, Severity
 from tailwatch.errors import NotifierError, RetryableError, TailwatchError
 from tailwatch.printable import printable
+from tailwatch.protocols import AlertMessage
 
 ATTEMPT_S = 30.0
 """How long one attempt may take; shorter than the lease of a claimed message."""
@@ -162,7 +163,7 @@ class _Sender:
     async def _try(self, record: NoticeRecord) -> datetime | None:
         """One attempt; when to make the next one, None when there is no need to wait."""
         message_id = record.notice.message.message_id
-        failure = await _attempt(self.destination, record)
+        failure, _ = await try_once(self.destination, record.notice.message)
         now = self.clock()
         if failure is None:
             self.sent += self.store.mark_sent(message_id, self.claim, now)
@@ -179,16 +180,15 @@ class _Sender:
         return again_at
 
 
-async def _attempt(destination: Destination, record: NoticeRecord) -> Exception | None:
-    """Hands the message to the notifier; what went wrong, None when it arrived."""
+async def try_once(destination: Destination, message: AlertMessage) -> tuple[Exception | None, str]:
+    """What went wrong (None: it arrived) and what came back, both without secrets."""
     try:
         async with asyncio.timeout(ATTEMPT_S):
-            await destination.notifier.notify(record.notice.message)
+            return None, await destination.notifier.notify(message)
     except TimeoutError:
-        return RetryableError(f"no answer within {ATTEMPT_S:.0f} s")
+        return RetryableError(f"no answer within {ATTEMPT_S:.0f} s"), ""
     except TailwatchError as error:
-        return error
+        return error, ""
     except Exception as error:  # noqa: BLE001 - a plug-in's fault must not end the run
         # Its text may hold an address or a key.
-        return RetryableError(f"the notifier failed: {type(error).__name__}")
-    return None
+        return RetryableError(f"the notifier failed: {type(error).__name__}"), ""

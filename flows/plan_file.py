@@ -13,6 +13,20 @@ from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.plan import Plan
 
 
+class _PlanLoader(yaml.SafeLoader):
+    """Only `true` and `false` are truth values: YAML 1.1 would read the key `on` as true."""
+
+
+_PlanLoader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != "tag:yaml.org,2002:bool" or first in "tTfF"
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFile:
     """A valid plan, with the file it came from so that later faults can name their line."""
@@ -47,7 +61,7 @@ def read_plan(path: Path) -> PlanFile:
         raise ConfigurationError(f"the plan {path} cannot be read: {error}") from error
     root = _parse(path, text)
     try:
-        plan = Plan.model_validate(yaml.safe_load(text))
+        plan = Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 - a safe one
     except ValidationError as error:
         raise PlanError(
             _sentence(path, root, fault["loc"], _message(fault["msg"], _shown(fault)))

@@ -7,20 +7,26 @@ from typing import Annotated
 import typer
 
 from alerts.render import in_full, one_line
+from flows.acting import found_alert
 from flows.checking import CheckReport, check_alerts, owed_checks
+from flows.cli.alert_actions import event_record, register
 from flows.cli.context import chosen, console, now, parse_moment, progress_bar, say_json
+from flows.cli.notify import CLI_PATIENCE, say_reports
 from flows.evidence import worst_traces
+from flows.notifying import SendReport, send_due
 from flows.parts import Parts
 from flows.terminal import worst_lines
 from flows.wiring import open_parts
 from tailwatch.alert import Alert, AlertState
-from tailwatch.errors import ConfigurationError
 from tailwatch.window import Window
 
 EXIT_ALERT_OPEN = 3
 """`tailwatch alerts check`: an alert is open that nobody has acknowledged or muted."""
 
-app = typer.Typer(help="Alerts: check for them, list them, look at one.", no_args_is_help=True)
+app = typer.Typer(
+    help="Alerts: check for them, look at them, say what you did about them.", no_args_is_help=True
+)
+register(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -36,15 +42,18 @@ def check(
     """Apply the plan's rules to every hour not checked yet. Exit code 3: an alert is open."""
     command = chosen(context)
 
-    async def work() -> tuple[CheckReport, list[Alert]]:
+    async def work() -> tuple[CheckReport, list[Alert], list[SendReport]]:
         async with open_parts(command.plan_file(), command.settings) as parts:
             settled = Window.last_settled(now(), parts.plan.timing.settle).end
             report = check_with_progress(
                 parts, settled if until is None else parse_moment(until, "--until")
             )
-            return report, open_alerts(parts)
+            reports = await send_due(
+                parts.store, parts.source.name, parts.destinations, clock=now, patience=CLI_PATIENCE
+            )
+            return report, open_alerts(parts), reports
 
-    report, alerts = asyncio.run(work())
+    report, alerts, reports = asyncio.run(work())
     if as_json:
         say_json({"checked": len(report.checked), "open": [alert_record(a) for a in alerts]})
     else:
@@ -54,6 +63,7 @@ def check(
             out.print(one_line(alert, now()), markup=False)
         if alerts:
             out.print(f"Next: {command.command} alerts show {alerts[0].alert_id}", markup=False)
+        say_reports(reports)
     if alerts:
         raise typer.Exit(EXIT_ALERT_OPEN)
 
@@ -93,28 +103,14 @@ def show(
     async def read() -> None:
         async with open_parts(command.plan_file(), command.settings) as parts:
             source = parts.source.name
-            alert = parts.store.alert(alert_id, source)
-            if alert is None:
-                raise ConfigurationError(
-                    f"no alert has the id {alert_id!r}; `{command.command} alerts list --all` "
-                    "shows them"
-                )
+            alert = found_alert(parts, alert_id)
             events = parts.store.alert_events(alert.alert_id, source)
             worst = worst_traces(parts, alert, traces)
             if as_json:
                 say_json(
                     {
                         **alert_record(alert),
-                        "history": [
-                            {
-                                "at": e.at,
-                                "from": e.before,
-                                "to": e.after,
-                                "who": e.who,
-                                "why": e.why,
-                            }
-                            for e in events
-                        ],
+                        "history": [event_record(event) for event in events],
                         "worst": [
                             {"trace_id": t.trace_id, "value": t.value, "at": t.start_time}
                             for t in worst

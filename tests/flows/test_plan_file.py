@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.plan_file import read_plan
+from tailwatch.alert import Change
 from tailwatch.errors import ConfigurationError, PlanError
 
 GOOD = """\
@@ -76,6 +77,14 @@ def test_a_fault_names_its_line(tmp_path: Path, old: str, new: str, line: int, s
     (problem, *_) = caught.value.problems
     assert problem.startswith(f"{path}:{line}: ")
     assert says in problem
+
+
+def test_a_key_and_a_name_may_be_words_that_old_yaml_takes_for_truth(tmp_path: Path) -> None:
+    notify = "notify:\n  - {use: slack, name: off, on: [opened], even_at_night: true}\n"
+
+    (entry,) = read_plan(write(tmp_path, GOOD + notify)).plan.notify
+
+    assert (entry.name, entry.on, entry.even_at_night) == ("off", (Change.OPENED,), True)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
