@@ -145,12 +145,13 @@ class Turn:
 
 
 def advance(
-    bank: Bank, state: Detectors, hour: int, bad: _Floats, n: _Floats, alert_at: float
+    bank: Bank, state: Detectors, hour: int, bad: _Floats, n: _Floats, alert_at: _Floats | float
 ) -> Turn:
     """One hour more. `hour` is its number; `bad` and `n` are its counts, rows x levels.
 
     A level of a monitor without outputs in the hour stays as it is. An incident begins where the
-    evidence reaches `alert_at`, and when it is over the monitor starts afresh with the next hour.
+    evidence reaches `alert_at`, which may be another one for each monitor; when it is over the
+    monitor starts afresh with the next hour.
     """
     if not len(bank):
         return Turn()

@@ -89,7 +89,7 @@ def check_incidents(
     living = [steps[a.alert_id].after if a.alert_id in steps else a for a in alerts]
     taken = {key_of(m) for a in alerts if not a.state.over for m in monitors_of(a)}
     breaches = [f for f in findings if f.status is FindingStatus.BREACH and key_of(f) not in taken]
-    for finding in sorted(breaches, key=_strength, reverse=True):
+    for finding in sorted(breaches, key=_concentration, reverse=True):
         step = _place(living, finding, now, policy, families)
         if step is None:
             continue
@@ -107,19 +107,16 @@ def check_incidents(
 def related(finding: Finding, alert: Alert, family: str, families: Families) -> bool:
     """Whether a breach belongs to an open incident.
 
-    Of the same family of measures: when it began within six hours of it, or, on the same series or
-    the same segment of it, within a day of it. Of another family: when it is in the same segment
-    and began within a day. All traffic belongs to whatever its series is open for.
+    It does when it is in the segment that the incident was opened for and began within a day of it,
+    whatever it measures. One of the same family of measures does when it began within six hours of
+    it, or within a day on one of its series and not in other values of a field; and all traffic
+    does on any of its series.
     """
     gap = abs(_onset(finding) - alert.onset)
-    members = monitors_of(alert)
-    same_segment = any(m.segment == finding.segment and m.segment != ALL_TRAFFIC for m in members)
-    kin = [m for m in members if families(m.rule, m.series) == family]
-    if same_segment and gap <= SAME_DAY:
+    if finding.segment == alert.segment != ALL_TRAFFIC and gap <= SAME_DAY:
         return True
-    if not kin:
-        return False
-    if gap <= SAME_TIME:
+    kin = [m for m in monitors_of(alert) if families(m.rule, m.series) == family]
+    if kin and gap <= SAME_TIME:
         return True
     same_series = [m for m in kin if m.series == finding.series]
     if finding.segment == ALL_TRAFFIC and same_series:
@@ -152,9 +149,10 @@ def _place(
                 events=again.events,
             )
     family = families(finding.rule, finding.series)
-    for alert in alerts:
-        if not alert.state.over and related(finding, alert, family, families):
-            return _attached(alert, finding, now)
+    theirs = [a for a in alerts if not a.state.over and related(finding, a, family, families)]
+    if theirs:
+        nearest = min(theirs, key=lambda alert: abs(_onset(finding) - alert.onset))
+        return _attached(nearest, finding, now)
     opened = advance(None, finding, now, policy)
     if opened.alert is None:
         return None
@@ -174,7 +172,7 @@ def _with_news(
     lasting = [m for m in members if m.breaching]
     if breaches:
         lead = next((f for f in breaches if key_of(f) == key_of(alert)), None)
-        news = lead or max(breaches, key=_strength)
+        news = lead or max(breaches, key=_concentration)
     elif not quiet:
         return Advance(alert=replace(alert, monitors=members))
     elif not lasting:
@@ -204,7 +202,10 @@ def _member(monitor: AlertMonitor, finding: Finding, policy: Policy) -> AlertMon
 
 
 def _attached(alert: Alert, finding: Finding, now: datetime) -> Step:
+    """The alert with one monitor more; an event only where that is news, and not at its opening."""
     after = replace(alert, monitors=(*monitors_of(alert), _monitor(finding, now)))
+    if alert.opened_at == now or not _is_news(alert, finding):
+        return Step(before=alert, after=after, events=())
     event = AlertEvent(
         alert_id=alert.alert_id,
         at=now,
@@ -214,6 +215,15 @@ def _attached(alert: Alert, finding: Finding, now: datetime) -> Step:
         why=f"{ATTACHED}: {finding.sentence}",
     )
     return Step(before=alert, after=after, events=(event,))
+
+
+def _is_news(alert: Alert, finding: Finding) -> bool:
+    """Whether it is another series, or outputs that the incident was not opened for.
+
+    That a segment's regression shows in all that shares outputs with it is not.
+    """
+    known = any(m.series == finding.series for m in monitors_of(alert))
+    return not known or not _overlap(alert.segment, finding.segment)
 
 
 def _refreshed(alert: Alert, finding: Finding) -> tuple[AlertMonitor, ...]:
@@ -262,11 +272,19 @@ def _overlap(one: Segment, other: Segment) -> bool:
     return one == other or one.field != other.field
 
 
-def _strength(finding: Finding) -> tuple[float, bool, str]:
-    evidence, alert_at = finding.numbers.get("evidence"), finding.numbers.get("alert_at")
-    ratio = evidence / alert_at if evidence is not None and alert_at else 0.0
+def _concentration(finding: Finding) -> tuple[float, bool, str]:
+    """By how much the bad share is larger than it should be: most where the cause is.
+
+    A sixth of the traffic that went wrong shows in all of it too, and with more evidence.
+    """
+    numbers = finding.numbers
+    bad, n = numbers.get("bad"), numbers.get("scored")
+    share = 0.0
+    if bad is not None and n:
+        usual, tolerated = numbers.get("usual"), numbers.get("tolerated_share")
+        share = bad / n - (usual / n if usual is not None else tolerated or 0.0)
     what = wording.subject(finding.series, finding.segment)
-    return ratio, finding.segment != ALL_TRAFFIC, what
+    return share, finding.segment != ALL_TRAFFIC, what
 
 
 def _onset(finding: Finding) -> datetime:

@@ -7,6 +7,13 @@ from tailwatch.evaluation import Series
 from tailwatch.printable import printable
 
 _NAME_CHARS = 80
+_UNITS = {
+    "latency_ms": "ms",
+    "ttft_ms": "ms",
+    "cost_usd": "USD",
+    "input_tokens": "tokens",
+    "output_tokens": "tokens",
+}
 _SMALLEST_P = 1e-300
 
 
@@ -18,6 +25,16 @@ def subject(series: Series, segment: Segment) -> str:
 def state(value: AlertState) -> str:
     """Such as `open` or `false alarm`."""
     return value.replace("_", " ")
+
+
+def name(segment: Segment) -> str:
+    """A segment such as `feature=search`, safe to show."""
+    return printable(str(segment), _NAME_CHARS)
+
+
+def amount(series: Series, value: float) -> str:
+    """A score of the series with its unit, such as `0.006 USD`; most scores have none."""
+    return " ".join(filter(None, (number(value), _UNITS.get(series.evaluator, ""))))
 
 
 def number(value: float) -> str:

@@ -8,12 +8,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from alerts.lifecycle import Policy, advance
+from alerts import wording
+from alerts.incidents import Key, Step, check_incidents, key_of, monitors_of
+from alerts.lifecycle import SYSTEM, Policy
+from alerts.rules.tail_evidence import TailEvidence
+from flows.families import families_of
 from flows.notifying import notices
-from flows.parts import Parts, PlannedRule, measure_series
+from flows.parts import Parts, PlannedRule
+from flows.tail_check import Restarts, TailCheck
+from flows.tail_watch import samples_of
 from storage.store import Store
-from tailwatch.alert import ALL_TRAFFIC, Alert, AlertEvent, Finding, ScoreSample, Segment
+from tailwatch.alert import (
+    ALL_TRAFFIC,
+    Alert,
+    AlertEvent,
+    Finding,
+    FindingStatus,
+    ScoreSample,
+    Segment,
+)
 from tailwatch.errors import AlertChangedError
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window, floor_hour
@@ -23,7 +38,6 @@ MAX_CHECKS = 24 * 31
 
 DEFAULT_POLICY = Policy()
 
-Key = tuple[str, Series, Segment]
 Hours = Mapping[datetime, ScoreSample]
 Samples = Mapping[Series, Mapping[Segment, Hours]]
 
@@ -36,6 +50,8 @@ class CheckReport:
     findings: Sequence[Finding]
     """What was found at the last of the hours."""
     events: Sequence[AlertEvent]
+    monitors: int = 0
+    """How many monitors share the false-alarm budget of the tail-evidence rules."""
 
 
 def owed_checks(store: Store, source: str, until: datetime) -> list[datetime]:
@@ -59,66 +75,104 @@ def check_alerts(
     on_check: Callable[[datetime], None] | None = None,
 ) -> CheckReport:
     """Applies the plan's rules at each moment in turn, and records what changed."""
-    findings: list[Finding] = []
-    events: list[AlertEvent] = []
     if not moments or not parts.rules:
         return CheckReport(checked=moments, findings=(), events=())
     store, source = parts.store, parts.source.name
+    findings: list[Finding] = []
+    events: list[AlertEvent] = []
     samples = _samples(parts, moments)
-    alerts: dict[Key, Alert] = {}
-    for alert in store.alerts(limit=None, source=source):  # newest first
-        alerts.setdefault(_key(alert), alert)
+    alerts = store.alerts(limit=None, source=source)  # newest first
+    tail = TailCheck(parts, moments, _restarts(store, source, alerts))
+    families = families_of(parts)
     for moment in moments:
-        findings = list(_findings(parts, samples, moment))
-        for finding in findings:
-            events += _advance(parts, alerts, finding, moment, policy, moments[-1])
+        about = None if moment == moments[-1] else _in_alerts(alerts)
+        findings = [*_findings(parts, samples, moment), *tail.at(moment, about)]
+        findings += _left(parts, alerts, moment)
+        take_in = partial(check_incidents, findings=findings, now=moment, policy=policy)
+        alerts, changed = _record(
+            parts, alerts, partial(take_in, families=families), known_at=moments[-1]
+        )
+        events += changed
         store.record_check(source, moment)
         if on_check is not None:
             on_check(moment)
-    return CheckReport(checked=moments, findings=findings, events=events)
+    tail.keep()
+    return CheckReport(checked=moments, findings=findings, events=events, monitors=tail.family_size)
 
 
-def _advance(
+def _record(
     parts: Parts,
-    alerts: dict[Key, Alert],
-    finding: Finding,
-    moment: datetime,
-    policy: Policy,
+    alerts: list[Alert],
+    take_in: Callable[[Sequence[Alert]], list[Step]],
     known_at: datetime,
-) -> Sequence[AlertEvent]:
-    """Records what a finding changes, with the messages about it, and returns the changes.
+) -> tuple[list[Alert], list[AlertEvent]]:
+    """Records what a check does to the alerts, each with its messages; the alerts as they are now.
 
-    When a person changed the alert since it was read, it is read again: their word is kept.
+    When a person changed an alert since it was read, the alerts are read again: their word is kept,
+    and what is recorded already is found as it is.
     """
-    store, source, key = parts.store, parts.source.name, _key(finding)
+    store, source = parts.store, parts.source.name
+    events: list[AlertEvent] = []
     while True:
-        known = alerts.get(key)
-        step = advance(known, finding, moment, policy)
-        if step.alert is None or step.alert == known:
-            return step.events
-        same = known is not None and known.alert_id == step.alert.alert_id
-        told = notices(parts, step.alert, step.events, known_at)
         try:
-            store.record_alert(
-                source, step.alert, step.events, told, before=known if same else None
-            )
+            for step in take_in(alerts):
+                told = notices(parts, step.after, step.events, known_at)
+                store.record_alert(source, step.after, step.events, told, before=step.before)
+                alerts = [step.after, *(a for a in alerts if a.alert_id != step.after.alert_id)]
+                events += step.events
         except AlertChangedError:
-            fresh = store.alert(step.alert.alert_id, source)
-            if fresh is None:
-                raise
-            alerts[key] = fresh
+            alerts = store.alerts(limit=None, source=source)
         else:
-            alerts[key] = step.alert
-            return step.events
+            return sorted(alerts, key=lambda alert: alert.opened_at, reverse=True), events
 
 
-def _key(about: Alert | Finding) -> Key:
-    return about.rule, about.series, about.segment
+def _in_alerts(alerts: Sequence[Alert]) -> set[Key]:
+    """The monitors whose quiet hours matter: of alerts that last, or that a person has ended."""
+    living = (a for a in alerts if not a.state.over or a.quiet_checks == 0)
+    return {key_of(monitor) for alert in living for monitor in monitors_of(alert)}
+
+
+def _restarts(store: Store, source: str, alerts: Sequence[Alert]) -> Restarts:
+    """When people ended the alerts of each monitor: its evidence begins again."""
+    by_id = {alert.alert_id: alert for alert in alerts}
+    restarts: dict[Key, list[datetime]] = {}
+    for alert_id, at in store.endings_by_people(source, SYSTEM):
+        for monitor in monitors_of(by_id[alert_id]) if alert_id in by_id else ():
+            restarts.setdefault(key_of(monitor), []).append(at)
+    return restarts
+
+
+def _left(parts: Parts, alerts: Sequence[Alert], moment: datetime) -> list[Finding]:
+    """That it is over, for every monitor of an open alert that the plan does not have any more."""
+    rules = {planned.rule.name: planned for planned in parts.rules}
+    found = []
+    for alert in alerts:
+        for monitor in monitors_of(alert) if not alert.state.over else ():
+            planned = rules.get(monitor.rule)
+            if (
+                planned is None
+                or monitor.series not in parts.directions
+                or not planned.watches(monitor.series)
+                or monitor.segment.field not in ("", *planned.segments)
+            ):
+                what = wording.subject(monitor.series, monitor.segment)
+                found.append(
+                    Finding(
+                        rule=monitor.rule,
+                        series=monitor.series,
+                        segment=monitor.segment,
+                        window=Window(moment - HOUR, moment),
+                        status=FindingStatus.OK,
+                        sentence=f"the plan does not watch {what} any more",
+                        conclusive=True,
+                    )
+                )
+    return found
 
 
 def _findings(parts: Parts, samples: Samples, moment: datetime) -> Iterator[Finding]:
     directions = parts.directions
-    for planned in parts.rules:
+    for planned in _by_the_hour(parts):
         hours = planned.rule.history // HOUR
         starts = [moment - (hours - i) * HOUR for i in range(hours)]
         for series, segments in samples.items():
@@ -131,6 +185,11 @@ def _findings(parts: Parts, samples: Samples, moment: datetime) -> Iterator[Find
                 yield planned.rule.check(current, (), directions[series], moment)
 
 
+def _by_the_hour(parts: Parts) -> list[PlannedRule]:
+    """The rules that look at hours of scores; tail evidence has its own stored counts."""
+    return [planned for planned in parts.rules if not isinstance(planned.rule, TailEvidence)]
+
+
 def _empty(series: Series, segment: Segment, start: datetime) -> ScoreSample:
     return ScoreSample(
         series=series, segment=segment, window=Window(start, start + HOUR), values=()
@@ -139,25 +198,19 @@ def _empty(series: Series, segment: Segment, start: datetime) -> ScoreSample:
 
 def _samples(parts: Parts, moments: Sequence[datetime]) -> Samples:
     """The stored samples that any rule needs at any of the moments, by series, segment and hour."""
-    back = max((r.rule.history for r in parts.rules), default=timedelta(0))
-    window = Window(moments[0] - back, moments[-1])
-    watched = [s for s in parts.directions if any(r.watches(s) for r in parts.rules)]
-    return {series: _by_segment(parts, series, window) for series in watched}
+    rules = _by_the_hour(parts)
+    back = max((r.rule.history for r in rules), default=timedelta(0))
+    window = Window(min(moments[0] - back, moments[0] - HOUR), moments[-1])
+    watched = [s for s in parts.directions if any(r.watches(s) for r in rules)]
+    return {series: _by_segment(parts, rules, series, window) for series in watched}
 
 
-def _by_segment(parts: Parts, series: Series, window: Window) -> dict[Segment, Hours]:
-    plan, store, source = parts.plan, parts.store, parts.source.name
-    cut = (_segments_of(parts.rules, series), plan.max_segment_values)
-    if series in {measure_series(m) for m in plan.measures}:
-        samples = store.measure_samples(source, [series.evaluator], window, *cut)
-    else:
-        samples = store.score_samples(source, [series], window, *cut)
+def _by_segment(
+    parts: Parts, rules: Sequence[PlannedRule], series: Series, window: Window
+) -> dict[Segment, Hours]:
+    fields = sorted({field for r in rules if r.watches(series) for field in r.segments})
     grouped: dict[Segment, dict[datetime, ScoreSample]] = defaultdict(dict)
     grouped[ALL_TRAFFIC] = {}
-    for sample in samples:
+    for sample in samples_of(parts, [series], window, fields):
         grouped[sample.segment][sample.window.start] = sample
     return dict(grouped)
-
-
-def _segments_of(rules: Sequence[PlannedRule], series: Series) -> list[str]:
-    return sorted({field for r in rules if r.watches(series) for field in r.segments})

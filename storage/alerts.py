@@ -100,6 +100,21 @@ class AlertRecords(Connected):
         with self.database.read() as connection:
             return [event_of(row) for row in connection.execute(query).mappings()]
 
+    def endings_by_people(self, source: str, system: str) -> list[tuple[str, datetime]]:
+        """When somebody other than `system` ended an alert, with its id, oldest first."""
+        columns = ALERT_EVENTS.c
+        query = (
+            select(columns.alert_id, columns.at)
+            .where(
+                columns.source == source,
+                columns.who != system,
+                columns.after.in_([state.value for state in AlertState if state.over]),
+            )
+            .order_by(columns.at, columns.alert_id)
+        )
+        with self.database.read() as connection:
+            return [(alert_id, at) for alert_id, at in connection.execute(query)]
+
     def record_check(self, source: str, at: datetime) -> None:
         """Note that the rules looked at the source; a time before the last changes nothing."""
         with self.database.write() as connection:

@@ -1,6 +1,6 @@
 """Values that only the store speaks of: its ledgers, and traces and scores as it kept them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -158,6 +158,19 @@ class TailCount:
     segment: Segment
     bad: list[float]
     n: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailHour:
+    """The counts of one hour under one baseline, and the statement they were counted from.
+
+    `newcomers` are the segments in it that the baseline does not have.
+    """
+
+    baseline_id: str
+    stamp: str
+    counts: Sequence[TailCount]
+    newcomers: Sequence[Segment] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

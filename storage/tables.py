@@ -321,7 +321,10 @@ class TailCountRow(Row, table=True):
 
 
 class TailHourRow(Row, table=True):
-    """Which statement of an hour its tail counts were counted from (`stamp`)."""
+    """Which statement of an hour its tail counts were counted from (`stamp`).
+
+    `newcomers` are the segments in it, as [field, value], that the baseline does not have.
+    """
 
     __tablename__ = "tail_hours"
 
@@ -329,6 +332,7 @@ class TailHourRow(Row, table=True):
     baseline_id: str = text(primary_key=True)
     hour: datetime = moment(primary_key=True)
     stamp: str = text()
+    newcomers: list[list[str]] | None = json()
 
 
 class TailStateRow(Row, table=True):

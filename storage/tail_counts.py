@@ -1,6 +1,6 @@
 """The counts behind the evidence: how many outputs of each cell and hour were beyond each line."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select
 
 from storage.connected import Connected
 from storage.queries import in_hours
-from storage.records import TailCount, TailState
+from storage.records import TailCount, TailHour, TailState
 from storage.rows import series_of
 from storage.tables import SUMMARIES, TAIL_COUNTS, TAIL_HOURS, TAIL_STATES
 from storage.text import full_text, key_text
@@ -61,24 +61,31 @@ class TailCounts(Connected):
                 counted.setdefault(row["baseline_id"], {})[row["hour"]] = row["stamp"]
         return counted
 
-    def record_tail_counts(
-        self,
-        source: str,
-        hour: datetime,
-        counts: Mapping[str, Sequence[TailCount]],
-        stamps: Mapping[str, str],
-    ) -> None:
-        """Replace the counts of one hour under these baselines, by id, in one transaction.
+    def newcomers(self, source: str, window: Window) -> dict[str, set[Segment]]:
+        """The segments that were counted and are not in the baseline, by baseline id."""
+        columns = TAIL_HOURS.c
+        query = select(columns.baseline_id, columns.newcomers).where(
+            in_hours(TAIL_HOURS, source, window), columns.newcomers.is_not(None)
+        )
+        found: dict[str, set[Segment]] = {}
+        with self.database.read() as connection:
+            for key, segments in connection.execute(query):
+                for field, value in segments:
+                    found.setdefault(key, set()).add(Segment(field=field, value=value))
+        return found
+
+    def record_tail_hour(self, source: str, hour: datetime, stated: Sequence[TailHour]) -> None:
+        """Replace the counts of one hour under these baselines, in one transaction.
 
         States of the evidence at or after the hour are forgotten.
         """
-        rows = [_row(source, key, hour, count) for key, found in counts.items() for count in found]
+        rows = [_row(source, e.baseline_id, hour, count) for e in stated for count in e.counts]
         with self.database.write() as connection:
             columns = TAIL_COUNTS.c
             connection.execute(
                 TAIL_COUNTS.delete().where(
                     columns.source == source,
-                    columns.baseline_id.in_(list(counts)),
+                    columns.baseline_id.in_([each.baseline_id for each in stated]),
                     columns.hour == hour,
                 )
             )
@@ -92,8 +99,14 @@ class TailCounts(Connected):
                 connection,
                 TAIL_HOURS,
                 [
-                    {"source": source, "baseline_id": key, "hour": hour, "stamp": stamp}
-                    for key, stamp in stamps.items()
+                    {
+                        "source": source,
+                        "baseline_id": each.baseline_id,
+                        "hour": hour,
+                        "stamp": each.stamp,
+                        "newcomers": [[s.field, s.value] for s in each.newcomers] or None,
+                    }
+                    for each in stated
                 ],
             )
 

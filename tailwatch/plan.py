@@ -193,6 +193,12 @@ class NotifyPlan(_PlanModel):
         return self.name or self.use
 
 
+class AlertsPlan(_PlanModel):
+    """How often tailwatch may be wrong: one false alert in so many weeks, over all its monitors."""
+
+    false_alarm_weeks: float = Field(default=4, gt=0, le=520)
+
+
 class Plan(_PlanModel):
     """Everything that decides what a run does."""
 
@@ -206,6 +212,7 @@ class Plan(_PlanModel):
     segments: tuple[str, ...] = ("feature", "model", "prompt_version", "environment")
     max_segment_values: int = Field(default=20, ge=1, le=1000)
     rules: tuple[RulePlan, ...] = ()
+    alerts: AlertsPlan = AlertsPlan()
     notify: tuple[NotifyPlan, ...] = ()
     keep_text: KeepText = KeepText.FULL
     chunk_size: int = Field(default=500, ge=1, le=100_000)

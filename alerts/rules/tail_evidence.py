@@ -5,44 +5,76 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alerts import wording
 from alerts.evidence import Course, Incident, follow, threshold
-from alerts.lines import LEAST_BASELINE, Counts, Line, Lines, count, learn
-from alerts.percentiles import quantile
-from alerts.rules.options import Count, Hours, RuleOptions, read_options
+from alerts.family import Family, learn_family
+from alerts.lines import LEAST_BASELINE, LEVELS, Cells, Counts, Lines, count, learn
+from alerts.rules.options import Count, RuleOptions, Share, read_options
 from alerts.summaries import pool
-from tailwatch.alert import Direction, Finding, FindingStatus, ScoreSample
+from alerts.tail_sentence import Budget, Excess, Regression, tail_of
+from tailwatch.alert import Direction, Finding, FindingStatus, ScoreSample, Segment
+from tailwatch.evaluation import Series
 from tailwatch.protocols import AlertRule
-from tailwatch.window import HOUR
+from tailwatch.window import HOUR, Window
+
+WEEK = timedelta(weeks=1)
+DEFAULT_WEEKS = 4.0
 
 
 class TailEvidenceOptions(RuleOptions):
-    """`budget`: the time in which one false alert is expected of the whole project at most.
-    `monitors`: how many series x segments share it. `tolerance`: how much more than in the
-    baseline is no news. `history`: how many hours add up.
+    """`weeks`: the time in which one false alert is expected of the whole project at most; the
+    plan's where it is not given. `levels`: the baseline shares at which lines are drawn.
+    `tolerance`: how much more than in the baseline is no news. `days` and `min_scored`: how many
+    days with data and scored outputs a baseline is learned from.
     """
 
-    budget: Hours = timedelta(weeks=4)
-    monitors: Count = 1
+    weeks: Annotated[float, Field(gt=0)] | None = None
+    levels: tuple[Share, ...] = Field(default=LEVELS, min_length=1, max_length=8)
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.1
-    history: Hours = timedelta(days=7)
+    days: Count = 7
+    min_scored: Count = LEAST_BASELINE
+
+    @field_validator("levels")
+    @classmethod
+    def _in_the_tail(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if max(levels) > 0.5 or len(set(levels)) < len(levels):
+            raise ValueError("must be different shares up to 0.5, such as [0.02, 0.1]")
+        return tuple(sorted(levels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TailEvidence:
     """A breach from the hour in which the evidence reaches the budget until it is over.
 
-    LEARNING while the baseline has fewer than 500 scored outputs, NO_DATA when the newest hour has
-    none.
+    `check` looks at one monitor with the hours of its baseline at hand; a plan's monitors are
+    checked together, from stored baselines and counts (`flows.tail_check`).
     """
 
     name: str
-    budget: timedelta
-    monitors: int
+    weeks: float | None
+    levels: tuple[float, ...]
     tolerance: float
-    history: timedelta
+    days: int
+    min_scored: int
+    monitors: int = 1
+    history: timedelta = WEEK
+
+    def learn(self, baseline: Cells, direction: Direction) -> Family | None:
+        """The monitors of a series from the hours of its baseline; None while they are too few."""
+        return learn_family(
+            baseline,
+            direction,
+            levels=self.levels,
+            tolerance=self.tolerance,
+            least=self.min_scored,
+        )
+
+    def budget(self, monitors: int, plan_weeks: float = DEFAULT_WEEKS) -> Budget:
+        """The threshold when so many monitors share the rule's budget, or the plan's."""
+        length = (plan_weeks if self.weeks is None else self.weeks) * WEEK
+        return Budget(alert_at=threshold(monitors, length / HOUR), length=length, monitors=monitors)
 
     def check(
         self,
@@ -52,71 +84,43 @@ class TailEvidence:
         now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
     ) -> Finding:
         pooled = pool(current)
-        lines = learn({pooled.segment: baseline}, direction, tolerance=self.tolerance)
+        lines = learn(
+            {pooled.segment: baseline},
+            direction,
+            levels=self.levels,
+            tolerance=self.tolerance,
+            least=self.min_scored,
+        )
+        about = self.name, pooled.series, pooled.segment, pooled.window
         if lines is None:
-            return _learning(self.name, pooled, sum(len(hour.values) for hour in baseline))
+            scored = sum(len(hour.values) for hour in baseline)
+            return learning_finding(
+                *about, f"learning: {scored:,} of {self.min_scored:,} scored outputs"
+            )
+        budget = self.budget(self.monitors)
         counts = count({pooled.segment: current}, lines.segments, lines.lines)
-        alert_at = threshold(self.monitors, self.budget / HOUR)
-        course = follow(counts, lines, alert_at)
-        what = wording.subject(pooled.series, pooled.segment)
-        evidence = (
-            f"Evidence {wording.number(course.evidence[-1])}; alert at {wording.number(alert_at)} "
-            f"(budget: one false alert in {wording.length(self.budget)})."
+        course = follow(counts, lines, budget.alert_at)
+        incident, evidence = _lasting(course), float(course.evidence[-1])
+        if incident is None:
+            return quiet_finding(*about, evidence, budget, scored=bool(current[-1].values))
+        onset = counts.starts[incident.onset]
+        return breach_finding(
+            self.name,
+            Regression(
+                series=pooled.series,
+                segment=pooled.segment,
+                direction=direction,
+                onset=onset,
+                until=pooled.window.end,
+                lines=[line for line in (lines.lines[0][incident.level],) if line is not None],
+                excess=_excess(incident, counts, lines),
+                evidence=evidence,
+                budget=budget,
+                before=tail_of(pool(baseline), direction).value,
+                now=pool([hour for hour in current if hour.window.start >= onset]),
+            ),
+            pooled.window,
         )
-        figures: dict[str, float | int | None] = {
-            "evidence": float(course.evidence[-1]),
-            "alert_at": alert_at,
-        }
-        incident, onset = _lasting(course), None
-        if incident is not None:
-            status, onset = FindingStatus.BREACH, counts.starts[incident.onset]
-            since, at = wording.moment(onset), wording.length(pooled.window.end - onset)
-            seen = _seen(incident, counts, lines)
-            figures |= seen.figures
-            tails = _tails(current, baseline, direction, onset)
-            sentence = f"{what} regressed since about {since} ({at}): {seen}. {tails} {evidence}"
-        elif len(current[-1].values):
-            status, sentence = FindingStatus.OK, f"{what} is as in its baseline. {evidence}"
-        else:
-            status = FindingStatus.NO_DATA
-            sentence = f"{what}: nothing was scored in the last hour. {evidence}"
-        return _finding(self.name, pooled, status, sentence, figures, onset)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """The counts on the alerting line since the onset, beside what the baseline would have had."""
-
-    bad: int
-    n: int
-    usual: float
-    tolerated: float
-    line: Line
-
-    def __str__(self) -> str:
-        return (
-            f"{self.bad} of {self.n} scored outputs are {self._beyond}; the baseline has "
-            f"{wording.number(self.usual * self.n)} in {self.n} and up to "
-            f"{wording.number(self.tolerated * self.n)} would be tolerated"
-        )
-
-    @property
-    def figures(self) -> dict[str, float | int | None]:
-        return {
-            "bad": self.bad,
-            "scored": self.n,
-            "line": self.line.score,
-            "usual_share": self.usual,
-            "tolerated_share": self.tolerated,
-        }
-
-    @property
-    def _beyond(self) -> str:
-        score = wording.number(self.line.score)
-        higher = self.line.direction is Direction.HIGHER_IS_BETTER
-        if self.line.inclusive:
-            return f"{score} or {'lower' if higher else 'higher'}"
-        return f"{'below' if higher else 'above'} {score}"
 
 
 def tail_evidence(name: str, options: Mapping[str, Any]) -> AlertRule:
@@ -124,10 +128,79 @@ def tail_evidence(name: str, options: Mapping[str, Any]) -> AlertRule:
     read = read_options(TailEvidenceOptions, name, options)
     return TailEvidence(
         name=name,
-        budget=read.budget,
-        monitors=read.monitors,
+        weeks=read.weeks,
+        levels=read.levels,
         tolerance=read.tolerance,
-        history=read.history,
+        days=read.days,
+        min_scored=read.min_scored,
+    )
+
+
+def breach_finding(rule: str, news: Regression, window: Window) -> Finding:
+    """The finding of an incident that lasts."""
+    return Finding(
+        rule=rule,
+        series=news.series,
+        segment=news.segment,
+        window=window,
+        status=FindingStatus.BREACH,
+        sentence=str(news),
+        onset=news.onset,
+        numbers={
+            "evidence": news.evidence,
+            "alert_at": news.budget.alert_at,
+            "monitors": news.budget.monitors,
+            "bad": news.excess.bad,
+            "scored": news.excess.n,
+            "usual": news.excess.usual,
+            "tolerated": news.excess.tolerated,
+            "line": news.lines[0].score if len(news.lines) == 1 else None,
+        },
+    )
+
+
+def quiet_finding(
+    rule: str,
+    series: Series,
+    segment: Segment,
+    window: Window,
+    evidence: float,
+    budget: Budget,
+    *,
+    scored: bool,
+) -> Finding:
+    """The finding of a monitor without an incident: NO_DATA when its last hour has no scores."""
+    said = "is as in its baseline" if scored else "has had no scored output in the last hour"
+    return Finding(
+        rule=rule,
+        series=series,
+        segment=segment,
+        window=window,
+        status=FindingStatus.OK if scored else FindingStatus.NO_DATA,
+        sentence=(
+            f"{wording.subject(series, segment)} {said}. "
+            f"Evidence {wording.number(evidence)}; {budget}."
+        ),
+        numbers={
+            "evidence": evidence,
+            "alert_at": budget.alert_at,
+            "monitors": budget.monitors,
+        },
+        conclusive=True,
+    )
+
+
+def learning_finding(
+    rule: str, series: Series, segment: Segment, window: Window, progress: str
+) -> Finding:
+    """The finding while the baseline is not complete; `progress` says how far it is."""
+    return Finding(
+        rule=rule,
+        series=series,
+        segment=segment,
+        window=window,
+        status=FindingStatus.LEARNING,
+        sentence=f"{wording.subject(series, segment)}: {progress}.",
     )
 
 
@@ -137,57 +210,12 @@ def _lasting(course: Course) -> Incident | None:
     return last if last is not None and last.resolved is None else None
 
 
-def _seen(incident: Incident, counts: Counts, lines: Lines) -> _Seen:
-    line = lines.lines[0][incident.level]
-    if line is None:
-        raise ValueError(f"the baseline has no line at level {incident.level}")
+def _excess(incident: Incident, counts: Counts, lines: Lines) -> Excess:
     since = slice(incident.onset, None)
-    return _Seen(
-        bad=int(counts.bad[since, 0, incident.level].sum()),
-        n=int(counts.n[since, 0, incident.level].sum()),
-        usual=float(lines.usual[0, incident.level]),
-        tolerated=float(lines.tolerated[0, incident.level]),
-        line=line,
-    )
-
-
-def _tails(
-    current: Sequence[ScoreSample],
-    baseline: Sequence[ScoreSample],
-    direction: Direction,
-    onset: datetime,
-) -> str:
-    probability = 0.1 if direction is Direction.HIGHER_IS_BETTER else 0.9
-    usual = pool(baseline)
-    before = quantile(usual.values, probability, usual.weights).value
-    now = pool([hour for hour in current if hour.window.start >= onset])
-    was = "" if before is None else f"; it was {wording.number(before)} in the baseline"
-    return f"{wording.quantile(quantile(now.values, probability, now.weights))}{was}."
-
-
-def _learning(rule: str, pooled: ScoreSample, n: int) -> Finding:
-    sentence = (
-        f"{wording.subject(pooled.series, pooled.segment)}: the baseline has {n} scored outputs; "
-        f"it is complete at {LEAST_BASELINE}."
-    )
-    return _finding(rule, pooled, FindingStatus.LEARNING, sentence, {"baseline": n})
-
-
-def _finding(
-    rule: str,
-    pooled: ScoreSample,
-    status: FindingStatus,
-    sentence: str,
-    numbers: Mapping[str, float | int | None],
-    onset: datetime | None = None,
-) -> Finding:
-    return Finding(
-        rule=rule,
-        series=pooled.series,
-        segment=pooled.segment,
-        window=pooled.window,
-        status=status,
-        sentence=sentence,
-        onset=onset,
-        numbers=numbers,
+    bad, n = (float(c[since, 0, incident.level].sum()) for c in (counts.bad, counts.n))
+    return Excess(
+        bad=bad,
+        n=n,
+        usual=float(lines.usual[0, incident.level]) * n,
+        tolerated=float(lines.tolerated[0, incident.level]) * n,
     )

@@ -1,8 +1,9 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from alerts.rules.tail_evidence import tail_evidence
+from alerts.rules.tail_evidence import TailEvidence, tail_evidence
 from tailwatch.alert import Direction, Finding, FindingStatus, ScoreSample
 from tailwatch.errors import ConfigurationError
 from tests.alerts.samples import hour, start_of
@@ -19,7 +20,9 @@ def check(
     **options: object,
 ) -> Finding:
     current = [hour(i, v) for i, v in enumerate(values)]
-    rule = tail_evidence("tail", {"monitors": 5} | options)
+    rule = tail_evidence("tail", options)
+    assert isinstance(rule, TailEvidence)
+    rule = replace(rule, monitors=5)
     return rule.check(current, baseline, direction, current[-1].window.end)
 
 
@@ -40,7 +43,7 @@ def test_the_verdict_on_hours(values: list[Sequence[float]], status: FindingStat
 def test_a_short_baseline_is_still_learning() -> None:
     found = check(WORSE, baseline=BASELINE[:4])
     assert found.status is FindingStatus.LEARNING
-    assert "the baseline has 400 scored outputs; it is complete at 500" in found.sentence
+    assert "learning: 400 of 500 scored outputs" in found.sentence
     assert check(WORSE, baseline=()).status is FindingStatus.LEARNING
 
 
@@ -50,9 +53,11 @@ def test_the_sentence_compares_with_the_baseline_and_names_the_budget() -> None:
     assert found.sentence.startswith(
         "lexical_support in all traffic regressed since about Tue 3 Mar 10:00 UTC (5 h): 60 of 500 "
         "scored outputs are 0.25 or lower; the baseline has 15 in 500 and up to 16.5 would be "
-        "tolerated. P10 is 0.25 (95 % interval 0.25 to 0.5); it was 0.5 in the baseline. Evidence "
+        "tolerated. P10 fell from 0.5 to 0.25 (95 % interval 0.25 to 0.5). Evidence "
     )
-    assert found.sentence.endswith("alert at 3,360 (budget: one false alert in 28 d).")
+    assert found.sentence.endswith(
+        "alert at 3,360 (budget: one false alert in 4 weeks over 5 monitors)."
+    )
     assert found.numbers["bad"] == 60
 
 
@@ -65,5 +70,7 @@ def test_where_lower_is_better_the_upper_tail_counts() -> None:
 
 
 def test_a_wrong_option_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="monitors is 0"):
-        tail_evidence("tail", {"monitors": 0})
+    with pytest.raises(ConfigurationError, match="weeks is 0"):
+        tail_evidence("tail", {"weeks": 0})
+    with pytest.raises(ConfigurationError, match="different shares up to 0.5"):
+        tail_evidence("tail", {"levels": [0.1, 0.6]})

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("baseline_id", sa.Text(), nullable=False),
         sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
         sa.Column("stamp", sa.Text(), nullable=False),
+        sa.Column("newcomers", JSON, nullable=True),
         sa.PrimaryKeyConstraint("source", "baseline_id", "hour", name=op.f("pk_tail_hours")),
     )
     op.create_table(
