@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts.percentiles import quantile, quantile_of_sorted
 from alerts.weights import unequal
@@ -18,11 +20,9 @@ def summarize(sample: ScoreSample, direction: Direction, *, restated: bool = Fal
     """How the sample did: n, mean, and the quantiles with their limits; None is "not enough"."""
     values = np.asarray(sample.values, dtype=np.float64)
     if sample.weights is not None and unequal(sample.weights):
-        mean: float | None = float(np.average(values, weights=sample.weights))
         quantiles = tuple(quantile(values, p, sample.weights) for p in PROBABILITIES)
     else:
         ordered = np.sort(values)
-        mean = float(values.mean()) if len(values) else None
         quantiles = tuple(quantile_of_sorted(ordered, p) for p in PROBABILITIES)
     return ScoreSummary(
         series=sample.series,
@@ -32,10 +32,21 @@ def summarize(sample: ScoreSample, direction: Direction, *, restated: bool = Fal
         n=len(values),
         skipped=sample.skipped,
         failed=sample.failed,
-        mean=mean,
+        mean=weighted_mean(values, sample.weights),
         quantiles=quantiles,
         restated=restated,
     )
+
+
+def weighted_mean(
+    values: Sequence[float] | NDArray[Any], weights: Sequence[float] | None
+) -> float | None:
+    """The mean, each value counted by its weight (None: all alike); None for no values."""
+    if not len(values):
+        return None
+    if weights is None or not unequal(weights):
+        return float(np.mean(values))
+    return float(np.average(values, weights=weights))
 
 
 def pool(samples: Sequence[ScoreSample]) -> ScoreSample:

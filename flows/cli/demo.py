@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from alerts.percentiles import quantile
+from alerts.summaries import weighted_mean
 from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.rubric import RubricEvaluator
 from flows.cli.alerts import check_with_progress, open_alerts
@@ -143,11 +144,11 @@ def _of(samples: Sequence[ScoreSample], segment: Segment) -> list[ScoreSample | 
 
 
 def _means(samples: Sequence[ScoreSample | None]) -> list[float | None]:
-    return [sum(s.values) / len(s.values) if s and len(s.values) else None for s in samples]
+    return [weighted_mean(s.values, s.weights) if s else None for s in samples]
 
 
 def _tails(samples: Sequence[ScoreSample | None]) -> list[float | None]:
-    return [quantile(s.values, 0.1).value if s else None for s in samples]
+    return [quantile(s.values, 0.1, s.weights).value if s else None for s in samples]
 
 
 def _show_alerts(alerts: Sequence[Alert], out: Console) -> None:

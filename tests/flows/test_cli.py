@@ -200,7 +200,7 @@ def test_a_good_plan_is_summed_up(tailwatch: Tailwatch) -> None:
     code, out, _ = tailwatch("plan", "check")
 
     assert code == 0
-    assert "2 evaluators, 5 measures, 1 alert rules" in out
+    assert "2 evaluators, 6 measures, 1 alert rules" in out
 
 
 def test_a_source_that_cannot_be_read_is_a_failed_run(project: Path, tailwatch: Tailwatch) -> None:
