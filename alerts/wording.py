@@ -32,6 +32,11 @@ def name(segment: Segment) -> str:
     return printable(str(segment), _NAME_CHARS)
 
 
+def text(said: str) -> str:
+    """What a person said, safe to show on one line."""
+    return printable(said, 4 * _NAME_CHARS)
+
+
 def amount(series: Series, value: float) -> str:
     """A score of the series with its unit, such as `0.006 USD`; most scores have none."""
     return " ".join(filter(None, (number(value), _UNITS.get(series.evaluator, ""))))

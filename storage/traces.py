@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from storage.connected import Connected
-from storage.queries import in_hours
+from storage.queries import in_hours, refuse_other_fields
 from storage.records import StoredTrace
 from storage.rows import fetch_error_row, ref_row, stored_trace, texts_row
 from storage.tables import FETCH_ERRORS, TRACES
@@ -58,6 +58,21 @@ class TraceRecords(Connected):
         )
         with self.database.read() as connection:
             return {full or key for key, full in connection.execute(query)}
+
+    def first_seen(self, source: str, field: str) -> dict[str, datetime]:
+        """When the first trace with each value of a trace field started.
+
+        Raises ValueError for a name that is not a segment.
+        """
+        refuse_other_fields((field,))
+        column = TRACES.c[field]
+        query = (
+            select(column, func.min(TRACES.c.start_time))
+            .where(TRACES.c.source == source, column.is_not(None))
+            .group_by(column)
+        )
+        with self.database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def trace(self, source: str, trace_id: str) -> StoredTrace | None:
         """Everything that is kept of one trace; None when it was never listed."""
