@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from flows.backfill_plan import Only, estimate, redo_for, with_evaluators
 from flows.cli.context import (
@@ -126,10 +126,10 @@ async def run_with_progress(
         )
 
 
-def _describe(bar: Progress, task: object, window: Window, done: int, total: int) -> None:
+def _describe(bar: Progress, task: TaskID, window: Window, done: int, total: int) -> None:
     if total > 1:
         bar.update(
-            task,  # type: ignore[arg-type]
+            task,
             description=f"evaluating {window.start:%d %b %H:%M} ({done} of {total} chunks)",
         )
 
