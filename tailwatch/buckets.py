@@ -16,6 +16,9 @@ gave a thumb, whether it was down."""
 MOST_FLAGGED = 1 / 3
 """The share of a budget that flagged traces may get beyond their share of the traffic."""
 
+LEAST_PLACES = 3
+"""With fewer, one place for the flagged traces would be more than a third of them."""
+
 WORTHWHILE = 0.9
 """Flagged traces get more than their share only if that takes the variance below so much of it."""
 
@@ -62,7 +65,7 @@ def flagged_places(budget: int, flagged: int, normal: int, share: float | None =
     one bucket more, so a smaller budget's sample lies inside a larger one's. Normal traces are
     taken at two thirds of the uniform rate or more where there are four places or more.
 
-    The budget is 2 or more, and neither bucket empty.
+    The budget is 3 or more, and neither bucket empty.
     """
     proportional = flagged / (flagged + normal)
     part = max(proportional, min(share or 0.0, MOST_FLAGGED))

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from tailwatch.buckets import MOST_FLAGGED, flagged_places
+from tailwatch.buckets import LEAST_PLACES, MOST_FLAGGED, flagged_places
 
 DEFAULT_COHORT = "tailwatch"
 
@@ -67,7 +67,7 @@ class SampleDesign:
 
         `flagged` are the flagged ids (a set, or something as fast); `learned_share` is the share of
         the budget they get if the design leaves it open, None for their share of the traffic. An
-        hour without both kinds, or with one place, has a single bucket.
+        hour without both kinds, or with fewer than three places, has a single bucket.
         """
         ids = set(trace_ids)
         ranked = sorted((position(trace_id, self.cohort), trace_id) for trace_id in ids)
@@ -85,7 +85,7 @@ def _by_bucket(
     """The first ids of each bucket, in their order, with the bucket's sampled share."""
     sizes = {True: sum(i in flagged for i in ranked)}
     sizes[False] = len(ranked) - sizes[True]
-    if budget < 2 or not all(sizes.values()):
+    if budget < LEAST_PLACES or not all(sizes.values()):
         return dict.fromkeys(ranked[:budget], budget / len(ranked))
     places = {True: flagged_places(budget, sizes[True], sizes[False], share)}
     places[False] = budget - places[True]

@@ -51,9 +51,9 @@ shares = st.none() | st.floats(0, 1)
 def test_places_fit_their_buckets_and_nest(
     flagged: int, normal: int, share: float | None, data: st.DataObject
 ) -> None:
-    if flagged + normal < 4:
+    if flagged + normal < 5:
         return
-    budget = data.draw(st.integers(2, flagged + normal - 2))
+    budget = data.draw(st.integers(3, flagged + normal - 2))
     places = flagged_places(budget, flagged, normal, share)
     more = flagged_places(budget + 1, flagged, normal, share)
     assert 1 <= places <= flagged

@@ -81,7 +81,7 @@ def test_an_impossible_design_is_refused(
 marked = st.dictionaries(st.text(min_size=1), st.booleans(), max_size=60)
 
 
-@given(marked, st.integers(1, 60), st.integers(1, 60), st.none() | st.floats(0, 1 / 3))
+@given(marked, st.integers(3, 60), st.integers(3, 60), st.none() | st.floats(0, 1 / 3))
 def test_with_buckets_too_a_smaller_target_lies_inside_a_larger_one(
     names: dict[str, bool], a: int, b: int, share: float | None
 ) -> None:
@@ -94,7 +94,7 @@ def test_with_buckets_too_a_smaller_target_lies_inside_a_larger_one(
     assert len(inner) == min(small, len(names))
 
 
-@given(marked, st.integers(2, 60), st.none() | st.floats(0, 1))
+@given(marked, st.integers(3, 60), st.none() | st.floats(0, 1))
 def test_the_weights_of_a_bucket_add_up_to_its_size(
     names: dict[str, bool], k: int, share: float | None
 ) -> None:
@@ -118,3 +118,11 @@ def test_of_each_bucket_those_with_the_smallest_positions_are_taken() -> None:
 def test_an_impossible_share_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="it must be from 0 to 1/3"):
         SampleDesign(per_hour=5, flagged_share=share)
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_one_or_two_places_are_shared_by_all_traces(places: int) -> None:
+    names = [f"t{number}" for number in range(20)]
+    sample = SampleDesign(per_hour=places).select(names, set(names[:5]))
+    assert sample == SampleDesign(per_hour=places).select(names)
+    assert set(sample.values()) == {places / 20}
