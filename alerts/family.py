@@ -23,7 +23,7 @@ from alerts.weights import kept, scores
 from tailwatch.alert import ALL_TRAFFIC, Direction, ScoreSample, Segment
 
 LEAST_JOINED = 20
-"""Outputs after which a segment value that the baseline does not have becomes a monitor."""
+"""Outputs from which on a segment is a monitor."""
 
 _MOST_TOLERATED = 0.95
 
@@ -104,7 +104,8 @@ def learn_family(
         return None
     project = _rows(project, (ALL_TRAFFIC,))
     monitors: dict[Segment, Lines] = {}
-    for segment in sorted(s for s in baseline if s != ALL_TRAFFIC):
+    outputs = {s: sum(len(hour.values) for hour in hours) for s, hours in baseline.items()}
+    for segment in sorted(s for s, n in outputs.items() if n >= LEAST_JOINED and s != ALL_TRAFFIC):
         own = learned({segment: baseline[segment]})
         monitors[segment] = (
             _borrowed(baseline[segment], segment, project, tolerance)
