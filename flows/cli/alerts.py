@@ -155,4 +155,15 @@ def alert_record(alert: Alert) -> dict[str, object]:
         "resolved_at": alert.resolved_at,
         "sentence": alert.sentence,
         "numbers": dict(alert.numbers),
+        "monitors": [
+            {
+                "rule": monitor.rule,
+                "evaluator": monitor.series.evaluator,
+                "segment_field": monitor.segment.field,
+                "segment_value": monitor.segment.value,
+                "onset": monitor.onset,
+                "breaching": monitor.breaching,
+            }
+            for monitor in alert.monitors
+        ],
     }

@@ -143,7 +143,8 @@ def test_an_alert_is_found_listed_and_shown(tailwatch: Tailwatch) -> None:
 
     found = json.loads(out)["open"]
     assert code == EXIT_ALERT_OPEN
-    assert {(a["evaluator"], a["segment_value"]) for a in found} == {
+    assert len(found) == 1
+    assert {(m["evaluator"], m["segment_value"]) for m in found[0]["monitors"]} == {
         ("lexical_support", ""),
         ("lexical_support", "search"),
     }
