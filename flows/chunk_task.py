@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.annotations import quote
 
-from flows.evaluate_window import Chunk, ChunkReport, Clock, evaluate_chunk
+from flows.chunks import Chunk, ChunkReport, Clock, evaluate_chunk
 from flows.parts import Parts
 from tailwatch.errors import RetryableError
 

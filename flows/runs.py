@@ -5,15 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from flows.evaluate_window import (
-    Clock,
-    Redo,
-    RunChunk,
-    WindowReport,
-    evaluate_chunk,
-    evaluate_window,
-    redo_retryable,
-)
+from flows.chunks import Clock, RunChunk, evaluate_chunk
+from flows.evaluate_window import Redo, WindowReport, evaluate_window, redo_retryable
 from flows.parts import Parts
 from storage.records import RunKind, RunRecord
 from storage.store import Store

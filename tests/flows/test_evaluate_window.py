@@ -181,3 +181,19 @@ def test_an_hour_without_traces_is_done_and_says_so(store: Store) -> None:
 
     assert report.listed == 0
     assert [w.status for w in store.windows("memory", HOUR)] == ["done"]
+
+
+def test_a_late_trace_is_not_forgotten_when_a_run_dies_after_listing_it(store: Store) -> None:
+    source = MemorySource(traces(20))
+    parts = make_parts(store, source, ScriptedEvaluator(), design=SampleDesign(per_hour=1))
+    run(parts)
+    late = make_trace(source="memory", trace_id="late", start_time=at(30))
+    source.traces.append(late)
+    store.record_listing([late.ref], START + timedelta(hours=4))
+
+    report = run(parts, hours_later=5)
+
+    assert report.changed
+    latency = Series(evaluator="latency_ms", version="1")
+    (summary,) = store.summaries("memory", HOUR, series=latency, segment=ALL_TRAFFIC)
+    assert (summary.n, summary.restated) == (21, True)

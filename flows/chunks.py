@@ -1,0 +1,119 @@
+"""Some hundreds of traces of one hour at a time: fetched, evaluated, recorded."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evaluators.run import Assignment, RunContext, run_evaluators
+from flows.parts import Parts, PlannedEvaluator
+from tailwatch.evaluation import Evaluation
+from tailwatch.outcome import Failed, Score
+from tailwatch.trace import FetchError, Trace, TraceRef
+from tailwatch.window import Window
+
+EVALUATOR_TIMEOUT_S = 900.0
+"""How long one batch of one evaluator may take before it is recorded as timed out."""
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Some traces of one hour, and which evaluators are to see which of them."""
+
+    number: int
+    window: Window
+    run_id: str
+    refs: Sequence[TraceRef]
+    wanted: Sequence[tuple[PlannedEvaluator, Mapping[str, float]]]
+    """Evaluators with the trace ids they have yet to score, each with its inclusion probability."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkReport:
+    """What became of a chunk, or of several."""
+
+    scored: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unreadable: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def recorded(self) -> int:
+        """How many outcomes were written."""
+        return self.scored + self.skipped + self.failed
+
+
+RunChunk = Callable[[Parts, Chunk, Clock], Awaitable[ChunkReport]]
+
+
+async def evaluate_chunk(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkReport:
+    """Fetches, evaluates and records one chunk; every finished batch is in the store at once."""
+    traces: dict[str, Trace] = {}
+    unreadable: list[FetchError] = []
+    async for item in parts.source.fetch(chunk.refs):
+        if isinstance(item, Trace):
+            traces[item.trace_id] = item
+        else:
+            unreadable.append(item)
+    parts.store.record_texts(list(traces.values()))
+    parts.store.record_fetch_errors(unreadable, chunk.run_id, clock())
+    assignments = [
+        Assignment(
+            evaluator=planned.evaluator,
+            traces=[traces[i] for i in wanted if i in traces],
+            probabilities=wanted,
+        )
+        for planned, wanted in chunk.wanted
+    ]
+    context = RunContext(
+        window=chunk.window, run_id=chunk.run_id, clock=clock, timeout_s=EVALUATOR_TIMEOUT_S
+    )
+    evaluations = await run_evaluators(assignments, context, on_batch=parts.store.record)
+    return _chunk_report(evaluations, len(unreadable))
+
+
+def chunks_of(
+    refs: Sequence[TraceRef],
+    wanted: Sequence[tuple[PlannedEvaluator, Mapping[str, float]]],
+    window: Window,
+    run_id: str,
+    size: int,
+) -> Iterator[Chunk]:
+    """The traces that any evaluator has yet to see, cut into chunks of at most `size`."""
+    needed_ids = set().union(*(missing for _, missing in wanted))
+    needed = [ref for ref in refs if ref.trace_id in needed_ids]
+    for number, start in enumerate(range(0, len(needed), size)):
+        part = needed[start : start + size]
+        ids = [ref.trace_id for ref in part]
+        yield Chunk(
+            number=number,
+            window=window,
+            run_id=run_id,
+            refs=part,
+            wanted=[(p, {i: missing[i] for i in ids if i in missing}) for p, missing in wanted],
+        )
+
+
+def total_of(reports: Sequence[ChunkReport]) -> ChunkReport:
+    """What became of all the chunks together."""
+    return ChunkReport(
+        scored=sum(r.scored for r in reports),
+        skipped=sum(r.skipped for r in reports),
+        failed=sum(r.failed for r in reports),
+        unreadable=sum(r.unreadable for r in reports),
+        cost_usd=sum(r.cost_usd for r in reports),
+    )
+
+
+def _chunk_report(evaluations: Sequence[Evaluation], unreadable: int) -> ChunkReport:
+    outcomes = [evaluation.outcome for evaluation in evaluations]
+    usages = [o.usage for o in outcomes if isinstance(o, Score | Failed)]
+    return ChunkReport(
+        scored=sum(isinstance(o, Score) for o in outcomes),
+        failed=sum(isinstance(o, Failed) for o in outcomes),
+        skipped=len(outcomes) - len(usages),
+        unreadable=unreadable,
+        cost_usd=sum(usage.cost_usd or 0.0 for usage in usages),
+    )

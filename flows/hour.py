@@ -1,0 +1,59 @@
+"""One hour before it is evaluated: what the source lists, and each evaluator's sample of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flows.chunks import Clock
+from flows.listing import list_hour, split_waiting
+from flows.parts import Parts, PlannedEvaluator
+from flows.sampling_day import sampling_day
+from tailwatch.evaluation import Series
+from tailwatch.trace import TraceRef
+from tailwatch.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """A listed hour.
+
+    `waiting` counts the traces that are not finished; `late` are those first seen after the hour
+    was done, and `relisted` says that the hour, done before, lists another number of traces now.
+    """
+
+    window: Window
+    refs: Sequence[TraceRef]
+    eligible: Sequence[TraceRef]
+    waiting: int
+    late: frozenset[str]
+    done_before: bool
+    relisted: bool
+    samples: Sequence[tuple[PlannedEvaluator, Mapping[str, float]]]
+
+    @property
+    def series(self) -> list[Series]:
+        return [planned.series for planned, _ in self.samples]
+
+
+async def look_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Hour:
+    """Lists the hour and records the listing. Raises SourceError and StoreError."""
+    store, source = parts.store, parts.source.name
+    refs, errors = await list_hour(parts.source, window)
+    done = [record for record in store.windows(source, window) if record.status == "done"]
+    known = store.known_trace_ids(source, window) if done else set()
+    store.record_listing(refs, clock())
+    store.record_fetch_errors(errors, run_id, clock())
+    eligible, waiting = split_waiting(refs, window, parts.plan.timing.max_wait, clock())
+    day = sampling_day(parts, window)
+    flagged = day.flagged(eligible)
+    return Hour(
+        window=window,
+        refs=refs,
+        eligible=eligible,
+        waiting=len(waiting),
+        late=frozenset(r.trace_id for r in refs if r.trace_id not in known)
+        if done
+        else frozenset(),
+        done_before=bool(done),
+        relisted=any(record.listed != len(refs) for record in done),
+        samples=[(p, day.sample(p, eligible, flagged)) for p in parts.evaluators],
+    )

@@ -1,0 +1,89 @@
+"""What is known of an hour after its evaluations: sample, coverage, summaries, ledger."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from alerts.summaries import summarize
+from flows.chunks import Clock
+from flows.hour import Hour
+from flows.parts import Parts
+from storage.records import RecordedOutcome, WindowRecord
+from tailwatch.coverage import Coverage
+from tailwatch.evaluation import Series
+from tailwatch.window import Window
+
+
+def restate(
+    parts: Parts,
+    hour: Hour,
+    before: Mapping[Series, Mapping[str, RecordedOutcome]],
+    run_id: str,
+    clock: Clock,
+) -> list[Coverage]:
+    """Brings the sample, the coverage, the summaries and the ledger of the hour up to date.
+
+    All of it is counted from what the store holds, so it is the same however often, and in however
+    many attempts, the hour was evaluated.
+    """
+    store, source = parts.store, parts.source.name
+    for planned, sample in hour.samples:
+        if before[planned.series]:
+            store.set_sample(source, planned.series, hour.window, sample)
+    recorded = store.recorded(source, hour.series, hour.window)
+    coverage = [_account(hour, p.series, sample, recorded[p.series]) for p, sample in hour.samples]
+    store.record_coverage(source, coverage)
+    _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
+    if hour.done_before or not parts.partial:
+        store.finish_window(
+            WindowRecord(
+                source=source,
+                window=hour.window,
+                status="done",
+                listed=len(hour.refs),
+                scored=sum(c.scored for c in coverage),
+                failed=sum(sum(c.failed.values()) for c in coverage),
+                late=len(hour.late),
+                run_id=run_id,
+                evaluated_at=clock(),
+            )
+        )
+    return coverage
+
+
+def _account(
+    hour: Hour,
+    series: Series,
+    sample: Mapping[str, float],
+    recorded: Mapping[str, RecordedOutcome],
+) -> Coverage:
+    outcomes = [recorded[trace_id] for trace_id in sample if trace_id in recorded]
+    return Coverage(
+        series=series,
+        window=hour.window,
+        listed=len(hour.refs),
+        eligible=len(hour.eligible),
+        sampled=len(sample),
+        scored=sum(o.kind == "score" for o in outcomes),
+        skipped=Counter(str(o.reason) for o in outcomes if o.kind == "skipped"),
+        failed=Counter(str(o.reason) for o in outcomes if o.kind == "failed"),
+        unreadable=len(sample) - len(outcomes),
+        late=sum(trace_id in hour.late for trace_id in sample),
+    )
+
+
+def _restate_summaries(parts: Parts, window: Window, *, now: datetime, restated: bool) -> None:
+    plan, store, source = parts.plan, parts.store, parts.source.name
+    directions = parts.directions
+    cut = (plan.segments, plan.max_segment_values)
+    samples = store.score_samples(source, [p.series for p in parts.evaluators], window, *cut)
+    samples += store.measure_samples(source, plan.measures, window, *cut)
+    store.record_summaries(
+        source,
+        [
+            summarize(sample, directions[sample.series], restated=restated)
+            for sample in samples
+            if sample.values or sample.failed
+        ],
+        now,
+    )
