@@ -242,5 +242,9 @@ def _mean_exp(logs: _Floats, counted: NDArray[np.bool_]) -> _Floats:
 
 
 def _padded(shares: Sequence[_Floats], levels: int) -> _Floats:
-    rows = [np.pad(s, ((0, 0), (0, levels - s.shape[1])), constant_values=0.5) for s in shares]
-    return np.concatenate(rows) if rows else np.zeros((0, levels))
+    padded = np.full((sum(len(rows) for rows in shares), levels), 0.5)
+    begin = 0
+    for rows in shares:
+        padded[begin : begin + len(rows), : rows.shape[1]] = rows
+        begin += len(rows)
+    return padded

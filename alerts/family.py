@@ -89,7 +89,8 @@ def learn_family(
     None while all traffic has fewer than `least` scored outputs. The field that splits most of the
     outputs into segments of 200 or more makes the cells of all traffic. A smaller segment borrows
     the project's lines; it is tolerated what the project is, or the 95 % limit of its own share
-    where that is more, so that one that was always worse raises no alert.
+    where that is more, so that one that was always worse raises no alert. One with fewer than 20
+    outputs is not in the family.
     """
     everything = baseline.get(ALL_TRAFFIC, ())
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alerts import wording
-from tailwatch.alert import Alert, AlertEvent
+from tailwatch.alert import Alert, AlertEvent, AlertMonitor
 from tailwatch.printable import printable
 
 _WIDTH = 96
@@ -42,9 +42,24 @@ def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
             *_wrapped(_safe(alert.sentence), ""),
             "",
             *(f"  {label:<{_LABEL}}{value}" for label, value in rows),
+            *(["", "  monitors", *monitor_lines(alert, "    ")] if alert.monitors else []),
             *(["", "  history", *history_lines(events, "    ")] if events else []),
         ]
     )
+
+
+def monitor_lines(alert: Alert, indent: str = "") -> list[str]:
+    """What takes part in an alert, a line for each series; segments that are over come last."""
+    by_series: dict[str, list[AlertMonitor]] = {}
+    for monitor in alert.monitors:
+        by_series.setdefault(f"{monitor.series} ({monitor.rule})", []).append(monitor)
+    lines = []
+    for series, monitors in by_series.items():
+        lasting = ", ".join(wording.name(m.segment) for m in monitors if m.breaching)
+        over = ", ".join(wording.name(m.segment) for m in monitors if not m.breaching)
+        said = "; over: ".join([lasting, over] if over else [lasting])
+        lines += _wrapped(f"{printable(series, _NAME_CHARS)}: {_safe(said)}", indent)
+    return lines
 
 
 def history_lines(events: Sequence[AlertEvent], indent: str = "") -> list[str]:

@@ -100,22 +100,22 @@ def settle_baselines(parts: Parts, moments: Sequence[datetime]) -> Baselines:
     A series that is new at the first moment that knows it learns from the hours since, at most its
     rule's `days` before that moment.
     """
-    _begin(parts, moments)
     found = read_baselines(parts)
-    pinned = dict(found.pinned)
-    for series, learning in found.learning.items():
+    if _begin(parts, found, moments):
+        found = read_baselines(parts)
+    complete: dict[tuple[Window, tuple[str, ...]], list[tuple[Watched, BaselineRecord]]] = {}
+    for learning in found.learning.values():
         for moment in moments:
             reached = learning.progress(moment)
             if reached.window is not None:
-                done = _learned(
-                    parts,
-                    learning.watched,
-                    replace(learning.record, decided_at=moment, why=_why(reached)),
-                    reached.window,
-                )
-                if done is not None:
-                    pinned[series] = done
-                    break
+                record = replace(learning.record, decided_at=moment, why=_why(reached))
+                same = complete.setdefault((reached.window, learning.watched.fields), [])
+                same.append((learning.watched, record))
+                break
+    pinned = dict(found.pinned)
+    for (window, _), of_window in complete.items():
+        for done in _learned(parts, of_window, window):
+            pinned[done.watched.series] = done
     return Baselines(pinned=pinned, learning=found.learning)
 
 
@@ -140,13 +140,13 @@ def promote(
         who=who,
         why=why,
     )
-    done = _learned(parts, watched, record, window)
-    if done is None:
+    done = _learned(parts, [(watched, record)], window)
+    if not done:
         raise ConfigurationError(
             f"{series} has fewer than {watched.rule.min_scored} scored outputs in {window}; "
             "give more --days or another --until"
         )
-    return done
+    return done[0]
 
 
 def reset(
@@ -171,12 +171,14 @@ def reset(
     return record
 
 
-def _begin(parts: Parts, moments: Sequence[datetime]) -> None:
+def _begin(parts: Parts, found: Baselines, moments: Sequence[datetime]) -> bool:
+    """Whether a series was new and its learning has begun."""
     store, source = parts.store, parts.source.name
-    known = {record.series for record in store.baselines(source)}
+    known = {*found.pinned, *found.learning}
     new = [watched for s, watched in watched_series(parts).items() if s not in known]
+    begun = False
     if not new or not moments:
-        return
+        return begun
     most = max(watched.rule.days for watched in new)
     scored = store.scored_by_hour(source, Window(moments[0] - most * DAY, moments[-1]))
     for watched in new:
@@ -196,26 +198,33 @@ def _begin(parts: Parts, moments: Sequence[datetime]) -> None:
             why="the first scores of the series",
         )
         store.record_baseline(source, record)
+        begun = True
+    return begun
 
 
 def _learned(
-    parts: Parts, watched: Watched, record: BaselineRecord, window: Window
-) -> Pinned | None:
-    by_segment: dict[Segment, list[ScoreSample]] = {}
-    for sample in samples_of(parts, [watched.series], window, watched.fields):
-        by_segment.setdefault(sample.segment, []).append(sample)
-    family = watched.rule.learn(by_segment, watched.direction)
-    if family is None:
-        return None
-    pinned = replace(
-        record,
-        status="pinned",
-        start=window.start,
-        end=window.end,
-        document=document_of(family),
-    )
-    parts.store.record_baseline(parts.source.name, pinned)
-    return Pinned(watched=watched, record=pinned, family=family_of(document_of(family)))
+    parts: Parts, complete: Sequence[tuple[Watched, BaselineRecord]], window: Window
+) -> list[Pinned]:
+    """Learns and pins these baselines, whose series are cut by the same fields, from one window.
+
+    A series with too few outputs is left out.
+    """
+    samples: dict[Series, dict[Segment, list[ScoreSample]]] = {}
+    series = [watched.series for watched, _ in complete]
+    for sample in samples_of(parts, series, window, complete[0][0].fields):
+        samples.setdefault(sample.series, {}).setdefault(sample.segment, []).append(sample)
+    learned = []
+    for watched, record in complete:
+        family = watched.rule.learn(samples.get(watched.series, {}), watched.direction)
+        if family is None:
+            continue
+        document = document_of(family)
+        pinned = replace(
+            record, status="pinned", start=window.start, end=window.end, document=document
+        )
+        parts.store.record_baseline(parts.source.name, pinned)
+        learned.append(Pinned(watched=watched, record=pinned, family=family))
+    return learned
 
 
 def _why(reached: Progress) -> str:

@@ -1,7 +1,8 @@
 """Keeps the stored counts behind the evidence equal to what the stored scores say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import groupby
 
 from flows.baselines import Pinned
 from flows.parts import Parts
@@ -11,8 +12,8 @@ from tailwatch.alert import ScoreSample, Segment
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window
 
-_ALL_VALUES = 1000
-"""Segment values of an hour that are looked at: those of the baseline are never cut off."""
+_ALL_VALUES = 10_000
+"""Segment values that are looked at: more than there are, so that none is cut off by the window."""
 
 Samples = Mapping[Segment, ScoreSample]
 
@@ -35,32 +36,42 @@ def count_tails(parts: Parts, pinned: Mapping[Series, Pinned], until: datetime) 
         for hour, stamp in stated.get(series, {}).items():
             if each.end <= hour < until and known.get(hour) != stamp:
                 due.setdefault(hour, {})[series] = stamp
-    for hour, stamps in sorted(due.items()):
-        _count_hour(parts, {series: pinned[series] for series in stamps}, hour, stamps)
+    for hours in _batches(due):
+        _count_hours(parts, pinned, hours)
     return len(due)
+
+
+Due = dict[datetime, dict[Series, str]]
+
+
+def _batches(due: Due) -> Iterator[Due]:
+    """The hours of each day together: one query for them costs little more than one for an hour."""
+    for _, hours in groupby(sorted(due.items()), key=lambda item: item[0].date()):
+        yield dict(hours)
 
 
 def _least(pinned: Mapping[Series, Pinned]) -> datetime:
     return min(p.end for p in pinned.values()) + HOUR
 
 
-def _count_hour(
-    parts: Parts, pinned: Mapping[Series, Pinned], hour: datetime, stamps: Mapping[Series, str]
-) -> None:
-    fields = fields_of({series: each.watched for series, each in pinned.items()})
-    by_series: dict[Series, dict[Segment, ScoreSample]] = {}
-    window = Window(hour, hour + HOUR)
-    for sample in samples_of(parts, list(pinned), window, fields, _ALL_VALUES):
-        if not sample.segment.field or sample.segment.field in pinned[sample.series].watched.fields:
-            by_series.setdefault(sample.series, {})[sample.segment] = sample
-    parts.store.record_tail_hour(
-        parts.source.name,
-        hour,
-        [
-            _tail_hour(each, by_series.get(series, {}), stamps[series], parts)
-            for series, each in pinned.items()
-        ],
-    )
+def _count_hours(parts: Parts, pinned: Mapping[Series, Pinned], due: Due) -> None:
+    series = {each: pinned[each] for stamps in due.values() for each in stamps}
+    fields = fields_of({each: found.watched for each, found in series.items()})
+    samples: dict[tuple[datetime, Series], dict[Segment, ScoreSample]] = {}
+    window = Window(min(due), max(due) + HOUR)
+    for sample in samples_of(parts, list(series), window, fields, _ALL_VALUES):
+        if sample.segment.field in ("", *series[sample.series].watched.fields):
+            by_segment = samples.setdefault((sample.window.start, sample.series), {})
+            by_segment[sample.segment] = sample
+    for hour, stamps in due.items():
+        parts.store.record_tail_hour(
+            parts.source.name,
+            hour,
+            [
+                _tail_hour(pinned[each], samples.get((hour, each), {}), stamp, parts)
+                for each, stamp in stamps.items()
+            ],
+        )
 
 
 def _tail_hour(pinned: Pinned, samples: Samples, stamp: str, parts: Parts) -> TailHour:
