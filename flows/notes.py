@@ -36,6 +36,8 @@ def run_note(report: RunReport) -> str:
 def check_note(report: CheckReport, open_alerts: Sequence[Alert]) -> str:
     """A check in a few lines of markdown; the alerts' words are code, so no trace can format."""
     lines = [f"Checked {len(report.checked)} hours; {len(open_alerts)} alerts are open.", ""]
+    if report.monitors:
+        lines += [f"{report.monitors:,} monitors share the false-alarm budget.", ""]
     for alert in open_alerts:
         sentence = alert.sentence.replace("`", "'")
         lines.append(f"- `{alert.alert_id}` {alert.state}: `{sentence}`")
