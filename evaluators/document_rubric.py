@@ -36,6 +36,7 @@ class DocumentRubricEvaluator:
 
     scale: ClassVar[Scale] = UNIT_SCALE
     batch_size: ClassVar[int] = 32
+    ends_by_itself: ClassVar[bool] = True
 
     _known: dict[bytes, ScoredVerdict] = field(
         default_factory=dict, init=False, repr=False, compare=False

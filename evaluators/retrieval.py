@@ -74,6 +74,10 @@ class RetrievalEvaluator:
     def batch_size(self) -> int:
         return self.relevance.batch_size
 
+    @property
+    def ends_by_itself(self) -> bool:
+        return bool(self.relevance.judge)
+
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; the arithmetic is done for the batch at once."""
         outcomes: list[Outcome] = [_NO_DOCUMENTS] * len(traces)

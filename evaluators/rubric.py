@@ -33,6 +33,7 @@ class RubricEvaluator:
 
     scale: ClassVar[Scale] = UNIT_SCALE
     batch_size: ClassVar[int] = 64
+    ends_by_itself: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -45,10 +45,18 @@ async def run_evaluators(
     """One evaluation for each trace of each assignment, in order.
 
     Evaluators run side by side, each a batch after the other; `on_batch` is called with every
-    finished batch, for progress and early recording. An evaluator's fault never raises: it becomes
-    `Failed`. What `on_batch` raises, a cancellation and an interrupt pass through and end the run.
+    finished batch, for progress and early recording: in a thread, one batch at a time, so that a
+    store that is slow holds up no judge. An evaluator's fault never raises: it becomes `Failed`.
+    What `on_batch` raises, a cancellation and an interrupt pass through and end the run.
     """
-    tasks = [asyncio.create_task(_assignment(each, context, on_batch)) for each in assignments]
+    turn = asyncio.Lock()
+
+    async def record(batch: Sequence[Evaluation]) -> None:
+        if on_batch is not None:
+            async with turn:
+                await asyncio.to_thread(on_batch, batch)
+
+    tasks = [asyncio.create_task(_assignment(each, context, record)) for each in assignments]
     try:
         return [evaluation for done in await asyncio.gather(*tasks) for evaluation in done]
     finally:
@@ -60,7 +68,7 @@ async def run_evaluators(
 async def _assignment(
     assignment: Assignment,
     context: RunContext,
-    on_batch: Callable[[Sequence[Evaluation]], None] | None,
+    record: Callable[[Sequence[Evaluation]], Awaitable[None]],
 ) -> list[Evaluation]:
     evaluator = assignment.evaluator
     series = Series(evaluator=evaluator.name, version=evaluator.version, judge=evaluator.judge)
@@ -84,8 +92,7 @@ async def _assignment(
             for trace, outcome in zip(traces, outcomes, strict=True)
         ]
         finished += batch
-        if on_batch is not None:
-            on_batch(batch)
+        await record(batch)
     return finished
 
 
@@ -94,14 +101,17 @@ async def _outcomes(
 ) -> Sequence[Outcome]:
     """One outcome for each trace. After a fault each trace runs alone, so that one culprit does
     not take its neighbours along; all of them together get `timeout_s` once more.
+
+    An evaluator that `ends_by_itself` has no limit: how long it waits for a judge that others ask
+    too says nothing about it, and to cut it off would throw away verdicts that are paid for.
     """
-    deadline = asyncio.get_running_loop().time() + timeout_s
+    deadline = _deadline(evaluator, timeout_s)
     outcomes = await _attempt(evaluator, traces, deadline)
     if not isinstance(outcomes, Failed):
         return outcomes
     if len(traces) == 1 or outcomes.error_type == FailureKind.TIMEOUT:
         return [outcomes] * len(traces)
-    deadline = asyncio.get_running_loop().time() + timeout_s
+    deadline = _deadline(evaluator, timeout_s)
     alone: list[Outcome] = []
     for trace in traces:
         outcome = await _attempt(evaluator, [trace], deadline)
@@ -109,8 +119,14 @@ async def _outcomes(
     return alone
 
 
+def _deadline(evaluator: Evaluator, timeout_s: float) -> float | None:
+    if getattr(evaluator, "ends_by_itself", False):
+        return None
+    return asyncio.get_running_loop().time() + timeout_s
+
+
 async def _attempt(
-    evaluator: Evaluator, traces: Sequence[Trace], deadline: float
+    evaluator: Evaluator, traces: Sequence[Trace], deadline: float | None
 ) -> Sequence[Outcome] | Failed:
     """The evaluator's outcomes, checked; or one failure in place of all of them."""
     timer = asyncio.timeout_at(deadline)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import task
+from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.annotations import quote
 
-from flows.chunks import Chunk, ChunkReport, Clock, evaluate_chunk
+from flows.chunks import Chunk, ChunkReport, Clock, evaluate_chunk, remaining
 from flows.parts import Parts
 from tailwatch.errors import RetryableError
 
@@ -20,7 +20,7 @@ class _Work:
 
 
 async def _worth_another_try(_task: Any, _run: Any, state: Any) -> bool:
-    """A source or store that did not answer; the results are kept, so a retry repeats little."""
+    """A source or store that did not answer."""
     return isinstance(await state.result(raise_on_failure=False), RetryableError)
 
 
@@ -33,7 +33,9 @@ async def _worth_another_try(_task: Any, _run: Any, state: Any) -> bool:
     persist_result=False,
 )
 async def _evaluate_chunk(work: Any) -> ChunkReport:
-    return await evaluate_chunk(work.parts, work.chunk, work.clock)
+    tried_before = (runtime.task_run.run_count or 1) > 1
+    chunk = remaining(work.parts, work.chunk) if tried_before else work.chunk
+    return await evaluate_chunk(work.parts, chunk, work.clock)
 
 
 async def run_chunk_as_task(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkReport:

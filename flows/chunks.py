@@ -1,12 +1,12 @@
 """Some hundreds of traces of one hour at a time: fetched, evaluated, recorded."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.parts import Parts, PlannedEvaluator
-from tailwatch.evaluation import Evaluation
+from tailwatch.evaluation import Evaluation, Series
 from tailwatch.outcome import Failed, Score
 from tailwatch.trace import FetchError, Trace, TraceRef
 from tailwatch.window import Window
@@ -94,6 +94,26 @@ def chunks_of(
             refs=part,
             wanted=[(p, {i: missing[i] for i in ids if i in missing}) for p, missing in wanted],
         )
+
+
+def remaining(parts: Parts, chunk: Chunk) -> Chunk:
+    """The part of a chunk that its run has not recorded yet: what an attempt that broke off left.
+
+    Judges are paid for each answer, so a second attempt must not ask again what the first recorded.
+    """
+    series = [planned.series for planned, _ in chunk.wanted]
+    recorded = parts.store.recorded(parts.source.name, series, chunk.window)
+
+    def made(of: Series, trace_id: str) -> bool:
+        outcome = recorded[of].get(trace_id)
+        return outcome is not None and outcome.run_id == chunk.run_id
+
+    wanted = [
+        (planned, {i: p for i, p in missing.items() if not made(planned.series, i)})
+        for planned, missing in chunk.wanted
+    ]
+    needed = set().union(*(missing for _, missing in wanted))
+    return replace(chunk, wanted=wanted, refs=[r for r in chunk.refs if r.trace_id in needed])
 
 
 def total_of(reports: Sequence[ChunkReport]) -> ChunkReport:

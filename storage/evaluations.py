@@ -71,6 +71,7 @@ class EvaluationRecords(Connected):
             columns.reason,
             columns.retryable,
             columns.inclusion_probability,
+            columns.run_id,
         ).where(
             in_hours(EVALUATIONS, source, window),
             of_any_series(EVALUATIONS, series),
@@ -80,12 +81,13 @@ class EvaluationRecords(Connected):
         with self.database.read() as connection:
             for evaluator, version, judge, key, full, *outcome in connection.execute(query):
                 of_series = found[Series(evaluator=evaluator, version=version, judge=judge)]
-                kind, reason, retryable, probability = outcome
+                kind, reason, retryable, probability, run_id = outcome
                 of_series[full or key] = RecordedOutcome(
                     kind=kind,
                     reason=reason,
                     retryable=retryable,
                     inclusion_probability=probability,
+                    run_id=run_id,
                 )
         return found
 

@@ -63,13 +63,15 @@ class WindowRecord:
 class RecordedOutcome:
     """What is recorded for a trace; `reason` is the skip reason or the type of the failure.
 
-    `inclusion_probability` is None where the trace is not in the hour's sample.
+    `inclusion_probability` is None where the trace is not in the hour's sample; `run_id` names the
+    run that recorded it.
     """
 
     kind: OutcomeKind
     reason: str | None = None
     retryable: bool = False
     inclusion_probability: float | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

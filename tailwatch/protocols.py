@@ -80,7 +80,8 @@ class Evaluator(Protocol):
     `name`, `version` and `judge` make the series: a change of any of them starts a new one, so
     `version` must change when a formula, an option or a rubric's text does. `judge` names the
     model behind the scores, and is empty for plain code. `batch_size` is how many traces it wants
-    at once.
+    at once. One that only waits for calls with limits of their own, as a judge's have, may say
+    `ends_by_itself = True`: its batches are not timed out.
     """
 
     @property

@@ -8,14 +8,16 @@ import pytest
 
 from evaluators.clients.openai_judge import make_judge
 from evaluators.document_rubric import DocumentRubricEvaluator
-from evaluators.index import packaged_rubrics
+from evaluators.index import build_evaluator, packaged_rubrics
 from evaluators.rubric import rubric_evaluator
+from evaluators.run import Assignment, RunContext, run_evaluators
 from tailwatch.errors import ConfigurationError
 from tailwatch.outcome import Failed, FailureKind, Outcome, Score, Skipped, SkipReason, Usage
-from tailwatch.plan import JudgePlan, PricePlan
+from tailwatch.plan import EvaluatorPlan, JudgePlan, PricePlan
 from tailwatch.protocols import Evaluator, EvaluatorTools, JudgeQuestion, Verdict
-from tailwatch.trace import Trace
-from tests.builders import make_document, make_trace
+from tailwatch.trace import RetrievedDocument, Trace
+from tailwatch.window import Window
+from tests.builders import START, make_document, make_trace
 from tests.stub_endpoint import (
     Script,
     StubEndpoint,
@@ -305,3 +307,50 @@ def test_another_depth_is_another_series() -> None:
     assert rubric_evaluator(path, {}, EvaluatorTools()).version == "1"
     assert rubric_evaluator(path, {"depth": 5}, EvaluatorTools()).version == "1"
     assert rubric_evaluator(path, {"depth": 3}, EvaluatorTools()).version == "1-depth3"
+
+
+class QueuedJudge:
+    """Answers one question after the other, each only when its turn comes."""
+
+    model = "queued"
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    async def ask(self, question: JudgeQuestion) -> Verdict | Failed | Skipped:
+        async with self._turn:
+            await asyncio.sleep(0.01)
+        return Verdict(choice=question.choices[0], explanation="", usage=Usage(cost_usd=0.1))
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize(
+    ("use", "options"),
+    [
+        ("refusal", {}),
+        ("document_relevance", {}),
+        ("precision@1", {"judgements": "document_relevance"}),
+    ],
+)
+def test_a_long_queue_for_the_judge_is_no_time_out(use: str, options: dict[str, Any]) -> None:
+    tools = EvaluatorTools(judge=QueuedJudge())
+    evaluator = build_evaluator(EvaluatorPlan(use=use, options=options), tools)
+    traces = [
+        make_trace(
+            trace_id=f"t{i}",
+            input="question",
+            output="answer",
+            documents=[RetrievedDocument(rank=0, id="d", text=f"document {i}")],
+        )
+        for i in range(8)
+    ]
+    assignment = Assignment(
+        evaluator=evaluator, traces=traces, probabilities={t.trace_id: 1.0 for t in traces}
+    )
+    context = RunContext(
+        window=Window.hour_of(START), run_id="r", clock=lambda: START, timeout_s=0.02
+    )
+    evaluations = asyncio.run(run_evaluators([assignment], context))
+    assert all(isinstance(each.outcome, Score) for each in evaluations)

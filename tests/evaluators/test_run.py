@@ -1,6 +1,7 @@
 """Whatever an evaluator does, each of its traces ends in exactly one outcome."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -250,3 +251,38 @@ def test_evaluators_run_side_by_side() -> None:
         )
 
     assert [evaluation.outcome for evaluation in asyncio.run(both())] == [Score(value=0.5)] * 2
+
+
+def test_an_evaluator_that_ends_by_itself_loses_no_verdict_to_the_time_out() -> None:
+    async def slow(traces: Sequence[Trace]) -> Sequence[Outcome]:
+        await asyncio.sleep(0.1)
+        return await half(traces)
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Waiting(Scripted):
+        ends_by_itself: bool = True
+
+    assert outcomes(Waiting(behaviour=slow), timeout_s=0.01) == [Score(value=0.5)] * 3
+
+
+def test_recording_does_not_hold_up_those_who_wait_for_a_judge() -> None:
+    recording, answered = threading.Event(), threading.Event()
+
+    async def judge(traces: Sequence[Trace]) -> Sequence[Outcome]:
+        while not recording.is_set():
+            await asyncio.sleep(0)
+        answered.set()
+        return await half(traces)
+
+    def record(_: Sequence[Evaluation]) -> None:
+        recording.set()
+        assert answered.wait(10), "the event loop stood still while a batch was recorded"
+
+    context = RunContext(
+        window=Window.hour_of(START), run_id="r1", clock=lambda: START, timeout_s=60
+    )
+    assignments = [
+        Assignment(evaluator=each, traces=traces(1), probabilities={"t0": 1.0})
+        for each in (Scripted(behaviour=half), Scripted(behaviour=judge, name="judge"))
+    ]
+    assert len(asyncio.run(run_evaluators(assignments, context, record))) == 2

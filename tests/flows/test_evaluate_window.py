@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from flows.chunks import chunks_of, evaluate_chunk, remaining
 from flows.evaluate_window import WindowReport, evaluate_window
+from flows.hour import look_at
 from flows.parts import Parts
 from storage.store import Store
 from tailwatch.alert import ALL_TRAFFIC, Segment
@@ -197,3 +200,24 @@ def test_a_late_trace_is_not_forgotten_when_a_run_dies_after_listing_it(store: S
     latency = Series(evaluator="latency_ms", version="1")
     (summary,) = store.summaries("memory", HOUR, series=latency, segment=ALL_TRAFFIC)
     assert (summary.n, summary.restated) == (21, True)
+
+
+def test_a_second_attempt_at_a_chunk_asks_only_for_what_the_first_did_not_record(
+    store: Store,
+) -> None:
+    evaluator = ScriptedEvaluator()
+    parts = make_parts(store, MemorySource(traces(4)), evaluator)
+    clock = SteppingClock(START + timedelta(hours=2))
+    ((planned, sample),) = asyncio.run(look_at(parts, HOUR, "run", clock)).samples
+    refs = [trace.ref for trace in traces(4)]
+    (chunk,) = chunks_of(refs, [(planned, sample)], HOUR, "run", 500)
+    (half,) = chunks_of(refs[:2], [(planned, sample)], HOUR, "run", 500)
+    asyncio.run(evaluate_chunk(parts, half, clock))
+
+    rest = remaining(parts, chunk)
+
+    assert [ref.trace_id for ref in rest.refs] == ["t2", "t3"]
+    assert rest.wanted == [(planned, {"t2": 1.0, "t3": 1.0})]
+    assert remaining(parts, replace(chunk, run_id="another run")) == replace(
+        chunk, run_id="another run"
+    )

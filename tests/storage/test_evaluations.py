@@ -41,9 +41,11 @@ def test_recorded_says_what_each_trace_has(store: Store) -> None:
         ]
     )
     assert store.recorded(SOURCE, [FAITHFULNESS], HOUR_0)[FAITHFULNESS] == {
-        "scored": RecordedOutcome(kind="score", inclusion_probability=0.25),
-        "skipped": RecordedOutcome(kind="skipped", reason="over_budget", inclusion_probability=1.0),
-        "failed": RecordedOutcome(kind="failed", reason="timeout", retryable=True),
+        "scored": RecordedOutcome(kind="score", inclusion_probability=0.25, run_id="run"),
+        "skipped": RecordedOutcome(
+            kind="skipped", reason="over_budget", inclusion_probability=1.0, run_id="run"
+        ),
+        "failed": RecordedOutcome(kind="failed", reason="timeout", retryable=True, run_id="run"),
     }
     assert store.series_in(SOURCE, BOTH_HOURS) == [FAITHFULNESS]
 
