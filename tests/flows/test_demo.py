@@ -10,6 +10,7 @@ from flows.cli.context import DEMO_PLAN
 from flows.cli.main import main
 from flows.plan_file import read_plan
 from storage.store import open_store
+from tailwatch.alert import AlertState, Segment
 
 PLANTED = {
     ("lexical_support", "prompt_version", "v3"): datetime(2026, 11, 11, 8, tzinfo=UTC),
@@ -37,10 +38,12 @@ def test_the_demo_finds_what_was_planted_and_nothing_else(
     source = read_plan(DEMO_PLAN).plan.source.name
     with open_store(f"sqlite:///{tmp_path / 'demo.db'}") as store:
         alerts = store.alerts(limit=None, source=source)
-    found = {(a.series.evaluator, a.segment.field, a.segment.value): a.onset for a in alerts}
-    assert found.keys() == PLANTED.keys()
-    for incident, onset in PLANTED.items():
-        assert abs(found[incident] - onset) <= timedelta(hours=2), incident
+    assert len(alerts) == len(PLANTED), [alert.sentence for alert in alerts]
+    for (evaluator, field, value), onset in PLANTED.items():
+        (alert,) = (a for a in alerts if a.segment == Segment(field=field, value=value))
+        assert alert.state is AlertState.OPEN
+        assert evaluator in {monitor.series.evaluator for monitor in alert.monitors}
+        assert abs(alert.onset - onset) <= timedelta(hours=2), alert.sentence
     assert "not_configured" in printed
     assert "lexical_support in prompt_version=v3" in printed
     assert "alerts show" in printed
