@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from flows.evidence import Evidence
 from flows.runs import RunReport
 from storage.records import ScoredTrace
 from tailwatch.alert import Quantile, ScoreSummary, Segment
@@ -107,22 +108,30 @@ def run_lines(report: RunReport, command: str) -> list[str]:
     ]
 
 
-def worst_lines(traces: Sequence[ScoredTrace]) -> list[str]:
-    """The worst traces of an alert, each with its score, question and answer in short."""
-    if not traces:
-        return []
-    lines = ["", "  worst traces"]
-    for trace in traces:
-        when = f"{trace.start_time:%Y-%m-%d %H:%M}" if trace.start_time else "-"
-        head = f"    {number(trace.value):>8}  {printable(trace.trace_id, 64)}  {when}"
-        lines.append(f"{head}  {printable(trace.url, 200)}" if trace.url else head)
-        for name, text in (
-            ("asked", trace.input_excerpt),
-            ("answered", trace.output_excerpt),
-            ("because", trace.explanation),
-        ):
-            if text:
-                lines.append(f"              {name}: {printable(text, 160)}")
+def evidence_lines(evidence: Evidence) -> list[str]:
+    """The deploys around an alert's onset, its worst traces, and good ones from before."""
+    lines = ["", "  deploys near it"] if evidence.marks else []
+    lines += [f"    {printable(str(mark), 200)}" for mark in evidence.marks]
+    for title, traces in (("worst traces", evidence.worst), ("good ones before", evidence.good)):
+        if traces:
+            lines += ["", f"  {title}"]
+        for trace in traces:
+            lines += _trace_lines(trace)
+    return lines
+
+
+def _trace_lines(trace: ScoredTrace) -> list[str]:
+    """A trace with its score, and its question and answer in short."""
+    when = f"{trace.start_time:%Y-%m-%d %H:%M}" if trace.start_time else "-"
+    head = f"    {number(trace.value):>8}  {printable(trace.trace_id, 64)}  {when}"
+    lines = [f"{head}  {printable(trace.url, 200)}" if trace.url else head]
+    for name, text in (
+        ("asked", trace.input_excerpt),
+        ("answered", trace.output_excerpt),
+        ("because", trace.explanation),
+    ):
+        if text:
+            lines.append(f"              {name}: {printable(text, 160)}")
     return lines
 
 

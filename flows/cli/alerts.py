@@ -12,11 +12,12 @@ from flows.checking import CheckReport, check_alerts, owed_checks
 from flows.cli.alert_actions import event_record, register
 from flows.cli.context import chosen, console, now, parse_moment, progress_bar, say_json
 from flows.cli.notify import CLI_PATIENCE, say_reports
-from flows.evidence import worst_traces
+from flows.evidence import evidence_of
 from flows.notifying import SendReport, send_due
 from flows.parts import Parts
-from flows.terminal import worst_lines
+from flows.terminal import evidence_lines
 from flows.wiring import open_parts
+from storage.records import ScoredTrace
 from tailwatch.alert import Alert, AlertState
 from tailwatch.window import Window
 
@@ -105,22 +106,21 @@ def show(
             source = parts.source.name
             alert = found_alert(parts, alert_id)
             events = parts.store.alert_events(alert.alert_id, source)
-            worst = worst_traces(parts, alert, traces)
+            evidence = evidence_of(parts, alert, traces)
             if as_json:
                 say_json(
                     {
                         **alert_record(alert),
                         "history": [event_record(event) for event in events],
-                        "worst": [
-                            {"trace_id": t.trace_id, "value": t.value, "at": t.start_time}
-                            for t in worst
-                        ],
+                        "worst": [trace_record(trace) for trace in evidence.worst],
+                        "good_before": [trace_record(trace) for trace in evidence.good],
+                        "deploys": [str(mark) for mark in evidence.marks],
                     }
                 )
             else:
                 out = console()
                 out.print(in_full(alert, events, now()), markup=False)
-                for line in worst_lines(worst):
+                for line in evidence_lines(evidence):
                     out.print(line, markup=False)
 
     asyncio.run(read())
@@ -137,6 +137,11 @@ def check_with_progress(parts: Parts, until: datetime) -> CheckReport:
     with progress_bar() as bar:
         task = bar.add_task("checking", total=len(moments))
         return check_alerts(parts, moments, on_check=lambda _: bar.advance(task))
+
+
+def trace_record(trace: ScoredTrace) -> dict[str, object]:
+    """A trace of an alert for a script."""
+    return {"trace_id": trace.trace_id, "value": trace.value, "at": trace.start_time}
 
 
 def alert_record(alert: Alert) -> dict[str, object]:
