@@ -27,6 +27,7 @@ DAYS = 4
 PLAN = """\
 source: {use: files, name: live, options: {path: traces.jsonl}}
 evaluators: [{use: lexical_support}, {use: token_f1}]
+rules: [{use: floor, series: [token_f1], options: {line: 0.1}}]
 """
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -130,6 +131,8 @@ def test_a_schedule_fires_and_a_killed_worker_loses_and_doubles_nothing(project:
     assert stats["evaluations"] == hours * PER_HOUR * 2
 
     wait_for("a new worker", lambda: _worker(project.supervisor.pid) is not None)
+    project.run("prefect", "deployment", "run", "check-alerts/hourly")
+    wait_for("an alert check", lambda: project.store.last_check("live") is not None)
     os.kill(project.supervisor.pid, signal.SIGINT)
     assert project.supervisor.wait(60) == 0
 
