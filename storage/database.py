@@ -54,10 +54,13 @@ class Database:
         self.url = url
         self.engine = make_engine(url)
         self._writer = self.engine.execution_options(**{_WRITES: True})
+        # SQLite reads so by itself; PostgreSQL's default lets each statement see another state.
+        snapshot = {} if url.drivername == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**snapshot)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of the store."""
-        return self._transaction(self.engine)
+        return self._transaction(self._reader)
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at its end, or leaves nothing after an exception."""

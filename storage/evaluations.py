@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select, update
 
 from storage.connected import Connected
 from storage.queries import in_hours, of_any_series, of_series
@@ -11,8 +11,9 @@ from storage.records import RecordedOutcome
 from storage.rows import evaluation_of, evaluation_row, series_of
 from storage.tables import EVALUATIONS, TRACES
 from storage.text import key_text
-from storage.upsert import upsert
+from storage.upsert import Proposed, upsert
 from tailwatch.evaluation import Evaluation, Series
+from tailwatch.outcome import SkipReason
 from tailwatch.window import Window
 
 TRACE_OF_EVALUATION = (EVALUATIONS.c.source == TRACES.c.source) & (
@@ -30,7 +31,9 @@ class EvaluationRecords(Connected):
     def record(self, evaluations: Sequence[Evaluation]) -> None:
         """Write the evaluations, each over an earlier or equally old one of the same id.
 
-        One that is older than what is recorded changes nothing, so a slow worker does no harm.
+        One that is older than what is recorded changes nothing, so a slow worker does no harm. Nor
+        does an attempt that came to nothing through no fault of the trace (money used up, nothing
+        configured, a failure that may pass): a score that is there was paid for and stays.
         """
         oldest_first = sorted(evaluations, key=attrgetter("evaluated_at"))
         rows = [evaluation_row(evaluation, self.keep_text) for evaluation in oldest_first]
@@ -39,7 +42,10 @@ class EvaluationRecords(Connected):
                 connection,
                 EVALUATIONS,
                 rows,
-                where=lambda new: new.evaluated_at >= EVALUATIONS.c.evaluated_at,
+                where=lambda new: and_(
+                    new.evaluated_at >= EVALUATIONS.c.evaluated_at,
+                    not_(and_(EVALUATIONS.c.kind == "score", _came_to_nothing(new))),
+                ),
             )
 
     def evaluations(self, source: str, trace_id: str) -> list[Evaluation]:
@@ -123,3 +129,12 @@ class EvaluationRecords(Connected):
         )
         with self.database.read() as connection:
             return sorted(series_of(row) for row in connection.execute(query).mappings())
+
+
+def _came_to_nothing(new: Proposed) -> ColumnElement[bool]:
+    over_budget = new.reason == SkipReason.OVER_BUDGET.value
+    not_configured = new.reason == SkipReason.NOT_CONFIGURED.value
+    return or_(
+        and_(new.kind == "failed", new.retryable),
+        and_(new.kind == "skipped", or_(over_budget, not_configured)),
+    )

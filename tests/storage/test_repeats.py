@@ -3,13 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from storage.store import Store
 from storage.tables import EVALUATIONS, TRACES
 from tailwatch.evaluation import Evaluation, Series
-from tailwatch.outcome import Failed, Score, Skipped, SkipReason
+from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason
 from tests.storage.examples import HOUR_0, HOUR_1, NOW, evaluation, ref
 
 FEW = settings(
@@ -89,3 +91,43 @@ def test_a_trace_listed_again_keeps_when_it_was_first_seen(store: Store) -> None
     assert (stored.first_seen_at, stored.ref.latency_ms) == (NOW, 3.0)
     with store.database.read() as connection:
         assert len(connection.execute(TRACES.select()).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("later", "stays"),
+    [
+        (Skipped(reason=SkipReason.OVER_BUDGET), True),
+        (Skipped(reason=SkipReason.NOT_CONFIGURED), True),
+        (Failed(error_type="timeout", message="slow", retryable=True), True),
+        (Failed(error_type="out_of_scale", message="scored 7"), False),
+        (Skipped(reason=SkipReason.MISSING_OUTPUT), False),
+        (Score(value=0.25), False),
+    ],
+)
+def test_a_score_gives_way_to_a_verdict_and_not_to_an_attempt_that_came_to_nothing(
+    store: Store, later: Outcome, stays: bool
+) -> None:
+    scored = evaluation("t", 0.9)
+    again = evaluation("t", later, evaluated_at=NOW + timedelta(seconds=1))
+    store.record([scored])
+    store.record([again])
+    assert store.evaluations(scored.source, "t") == [scored if stays else again]
+
+
+def test_an_attempt_that_came_to_nothing_is_recorded_where_there_is_no_score(store: Store) -> None:
+    failed = evaluation("t", Failed(error_type="timeout", message="slow", retryable=True))
+    over = evaluation(
+        "t", Skipped(reason=SkipReason.OVER_BUDGET), evaluated_at=NOW + timedelta(seconds=1)
+    )
+    store.record([failed])
+    store.record([over])
+    assert store.evaluations(failed.source, "t") == [over]
+
+
+def test_a_read_sees_one_state_of_the_store(store: Store) -> None:
+    store.record([evaluation("before")])
+    query = select(func.count()).select_from(EVALUATIONS)
+    with store.database.read() as connection:
+        first = connection.execute(query).scalar_one()
+        store.record([evaluation("meanwhile")])
+        assert connection.execute(query).scalar_one() == first
