@@ -12,6 +12,7 @@ from flows.checking import CheckReport, check_alerts, owed_checks
 from flows.cli.alert_actions import event_record, register
 from flows.cli.context import chosen, console, now, parse_moment, progress_bar, say_json
 from flows.cli.notify import CLI_PATIENCE, say_reports
+from flows.cli.simulate import simulate
 from flows.evidence import evidence_of
 from flows.notifying import SendReport, send_due
 from flows.parts import Parts
@@ -28,6 +29,7 @@ app = typer.Typer(
     help="Alerts: check for them, look at them, say what you did about them.", no_args_is_help=True
 )
 register(app)
+app.command("simulate")(simulate)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
