@@ -25,6 +25,8 @@ from benchmarks.alert_streams import REGRESSIONS, STREAMS
 from benchmarks.alert_trials import (
     ENDING,
     FAMILY,
+    FOLLOWED,
+    INCIDENT,
     MEAN_DAY,
     MEAN_TUNED,
     P10_HOUR,
@@ -37,6 +39,7 @@ VOLUMES = (100, 50, 200, 500)
 SMALL = (2, 5, 10, 20)
 SMALL_STREAMS = ("Beta", "5-level judge")
 MISSED = 169
+AFTER_END = FOLLOWED - INCIDENT
 BY_STREAM = (P10_HOUR, MEAN_DAY, MEAN_TUNED, FAMILY)
 
 
@@ -47,12 +50,13 @@ def main() -> None:
     parser.add_argument("--incidents", type=int, default=100, help="of each kind, for each stream")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--volumes", default=",".join(map(str, VOLUMES)))
+    parser.add_argument("--small", default=",".join(map(str, SMALL)), help="small volumes, or none")
     parser.add_argument("--results", type=Path, help="keeps what is done, to go on after a stop")
     parser.add_argument("--quick", action="store_true", help="8 weeks, 4 incidents, 100 an hour")
     asked = parser.parse_args()
     weeks, incidents = (8, 4) if asked.quick else (asked.weeks, asked.incidents)
     volumes = [100] if asked.quick else [int(text) for text in asked.volumes.split(",")]
-    small = () if asked.quick else SMALL
+    small = [] if asked.quick else [int(text) for text in asked.small.split(",") if text]
     units = [(number, n) for n in volumes for number in range(len(STREAMS))]
     units += [
         (number, n)
@@ -62,7 +66,8 @@ def main() -> None:
     ]
     begun = time.perf_counter()
     with ProcessPoolExecutor(asked.jobs) as pool:
-        seen = _kept(asked.results, weeks, incidents)
+        kept = _kept(asked.results, weeks, incidents)
+        seen = [each for each in kept if _unit_of(each) in units]
         units = [unit for unit in units if unit not in {_unit_of(each) for each in seen}]
         for each in pool.map(partial(_unit, weeks=weeks, incidents=incidents), units):
             seen.append(each)
@@ -127,7 +132,7 @@ def print_by_stream(seen: Sequence[Measured]) -> None:
     """Each stream at 100 outputs an hour: false alerts a week; hours to 5 % bad; to 10 % bad."""
     print(f"| stream, 100 an hour | {' | '.join(BY_STREAM)} |")
     print("|---" * (len(BY_STREAM) + 1) + "|")
-    for each in seen:
+    for each in sorted(seen, key=lambda each: _unit_of(each)):
         cells = [
             f"{each.false_alarms[rule] / each.weeks:.2f}; "
             f"{_median_p90(each.delays['5 %'][rule])}; {_hours(_median(each.delays['10 %'][rule]))}"
@@ -153,7 +158,7 @@ def print_recovery(seen: Sequence[Measured]) -> None:
             again = sum(each.reopened[ending.name] for each in here)
             print(
                 f"| {n} | {ending.name} | {np.mean([error <= 2 for error in errors]):.0%} "
-                f"| {_median_p90(ended)} h | {_median_p90(alone)} h "
+                f"| {_median_p90(ended, AFTER_END)} h | {_median_p90(alone, AFTER_END)} h "
                 f"| {again / max(1, len(ended)):.3f} |"
             )
     print()
@@ -185,16 +190,16 @@ def _median(delays: Sequence[int | None]) -> float:
     return float(np.median([MISSED if d is None else d for d in delays])) if delays else MISSED
 
 
-def _median_p90(delays: Sequence[int | None]) -> str:
-    known = [MISSED if d is None else d for d in delays]
+def _median_p90(delays: Sequence[int | None], most: int = MISSED - 1) -> str:
+    known = [most + 1 if d is None else d for d in delays]
     if not known:
         return "-"
     p90 = float(np.quantile(known, 0.9, method="higher"))
-    return f"{_hours(float(np.median(known)))}/{_hours(p90)}"
+    return f"{_hours(float(np.median(known)), most)}/{_hours(p90, most)}"
 
 
-def _hours(value: float) -> str:
-    return ">168" if value >= MISSED else f"{value:.0f}"
+def _hours(value: float, most: int = MISSED - 1) -> str:
+    return f">{most}" if value > most else f"{value:.0f}"
 
 
 if __name__ == "__main__":
