@@ -16,7 +16,9 @@ from alerts.lines import Lines
 RESOLVED_AT = 100.0
 """The likelihood ratio of "as in the baseline" against "as in the incident" that ends one."""
 
-_LARGEST_LOG = 700.0
+LARGEST_LOG = 700.0
+"""Evidence is not counted beyond exp of it."""
+
 _Floats = NDArray[np.float64]
 
 
@@ -237,7 +239,7 @@ def _mean_exp(logs: _Floats, counted: NDArray[np.bool_]) -> _Floats:
     log_mean = finite[:, 0] + np.log(
         np.maximum(np.exp(logs - finite).sum(axis=1), np.finfo(np.float64).tiny) / among
     )
-    mean = np.exp(np.minimum(log_mean, _LARGEST_LOG))
+    mean = np.exp(np.minimum(log_mean, LARGEST_LOG))
     return np.where(np.isfinite(largest[:, 0]), mean, 0.0)
 
 

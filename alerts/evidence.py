@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.cusum import FURTHER_SHARES, log_ratio, worse
-from alerts.detector import Bank, Detectors, advance
+from alerts.detector import LARGEST_LOG, Bank, Detectors, advance
 from alerts.lines import Counts, Lines
 
 BUDGET_HOURS = 672
@@ -86,6 +86,20 @@ def follow(counts: Counts, lines: Lines, alert_at: float) -> Course:
                 )
             )
     return Course(evidence=evidence, incidents=tuple(incidents))
+
+
+def undisturbed(counts: Counts, lines: Lines) -> NDArray[np.float64]:
+    """The evidence after each hour as long as no incident begins: what `follow` says until then.
+
+    All hours at once: M_t is the sum over s <= t of exp(L_s + ... + L_t). Every hour must have
+    outputs at every level.
+    """
+    ratios = hourly_ratios(counts, lines)
+    total = ratios.cumsum(axis=0)
+    log_m = total + np.logaddexp.accumulate(ratios - total, axis=0)
+    logs = log_m.reshape(len(log_m), lines.effect.size * len(FURTHER_SHARES))
+    mean = np.logaddexp.reduce(logs, axis=1) - np.log(logs.shape[1])
+    return np.asarray(np.exp(np.minimum(mean, LARGEST_LOG)), dtype=np.float64)
 
 
 def hourly_ratios(counts: Counts, lines: Lines) -> NDArray[np.float64]:

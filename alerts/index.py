@@ -6,6 +6,7 @@ from tailwatch.protocols import AlertRule, RuleFactory
 
 RULES = {
     "floor": "alerts.rules.floor:floor",
+    "limit": "alerts.rules.limit:limit",
     "tail_evidence": "alerts.rules.tail_evidence:tail_evidence",
     "no_data": "alerts.rules.no_data:no_data",
     "no_traffic": "alerts.rules.no_traffic:no_traffic",

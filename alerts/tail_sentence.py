@@ -23,7 +23,7 @@ class Budget:
 
     def __str__(self) -> str:
         return (
-            f"alert at {_evidence(self.alert_at)} (budget: one false alert in "
+            f"alert at {evidence_words(self.alert_at)} (budget: one false alert in "
             f"{_weeks(self.length)} over {self.monitors:,} monitors)"
         )
 
@@ -71,7 +71,7 @@ class Regression:
             f"scored outputs are {self._beyond()}; {baseline} has {wording.number(excess.usual)} "
             f"in {n} and up to {wording.number(excess.tolerated)} would be tolerated.",
             self._tails(),
-            f"Evidence {_evidence(self.evidence)}; {self.budget}.",
+            f"Evidence {evidence_words(self.evidence)}; {self.budget}.",
         ]
         if self.most is not None:
             segment, bad, of = self.most
@@ -123,7 +123,8 @@ def tail_of(sample: ScoreSample, direction: Direction) -> Quantile:
     return quantile(sample.values, probability, sample.weights)
 
 
-def _evidence(value: float) -> str:
+def evidence_words(value: float) -> str:
+    """Such as `5,300`; what is beyond any doubt is not counted further."""
     return wording.number(value) if value < _MUCH else f"over {_MUCH:,.0f}"
 
 

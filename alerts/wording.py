@@ -68,17 +68,24 @@ def length(span: timedelta) -> str:
     return f"{round(hours)} h" if hours < 72 else f"{hours / 24:.2g} d"
 
 
-def quantile(q: Quantile) -> str:
-    """Such as `P10 is 0.31 (95 % interval 0.27 to 0.36)`, or that there is not enough data."""
+def quantile(q: Quantile, series: Series | None = None) -> str:
+    """Such as `P10 is 0.31 (95 % interval 0.27 to 0.36)`, or that there is not enough data.
+
+    With the unit of the series, where it is given.
+    """
+
+    def shown(value: float) -> str:
+        return number(value) if series is None else amount(series, value)
+
     name = f"P{100 * q.probability:g}"
     if q.value is None:
         return f"{name} needs more data"
     if q.low is not None and q.high is not None:
-        limits = f"95 % interval {number(q.low)} to {number(q.high)}"
+        limits = f"95 % interval {shown(q.low)} to {shown(q.high)}"
     elif q.high is not None:
-        limits = f"95 % upper limit {number(q.high)}, too few for a lower one"
+        limits = f"95 % upper limit {shown(q.high)}, too few for a lower one"
     elif q.low is not None:
-        limits = f"95 % lower limit {number(q.low)}, too few for an upper one"
+        limits = f"95 % lower limit {shown(q.low)}, too few for an upper one"
     else:
         limits = "too few for limits"
-    return f"{name} is {number(q.value)} ({limits})"
+    return f"{name} is {shown(q.value)} ({limits})"

@@ -13,6 +13,7 @@ from functools import partial
 from alerts import wording
 from alerts.incidents import Key, Step, check_incidents, key_of, monitors_of
 from alerts.lifecycle import SYSTEM, Policy
+from alerts.rules.limit import Limit
 from alerts.rules.tail_evidence import TailEvidence
 from flows.families import families_of
 from flows.notifying import notices
@@ -31,6 +32,7 @@ from tailwatch.alert import (
 )
 from tailwatch.errors import AlertChangedError
 from tailwatch.evaluation import Series
+from tailwatch.protocols import AlertRule
 from tailwatch.window import HOUR, Window, floor_hour
 
 MAX_CHECKS = 24 * 31
@@ -82,11 +84,12 @@ def check_alerts(
     events: list[AlertEvent] = []
     samples = _samples(parts, moments)
     alerts = store.alerts(limit=None, source=source)  # newest first
-    tail = TailCheck(parts, moments, _restarts(store, source, alerts))
+    restarts = _restarts(store, source, alerts)
+    tail = TailCheck(parts, moments, restarts)
     families = families_of(parts)
     for moment in moments:
         about = None if moment == moments[-1] else _in_alerts(alerts)
-        findings = [*_findings(parts, samples, moment), *tail.at(moment, about)]
+        findings = [*_findings(parts, samples, moment, restarts), *tail.at(moment, about)]
         findings += _left(parts, alerts, moment)
         take_in = partial(check_incidents, findings=findings, now=moment, policy=policy)
         alerts, changed = _record(
@@ -170,8 +173,25 @@ def _left(parts: Parts, alerts: Sequence[Alert], moment: datetime) -> list[Findi
     return found
 
 
-def _findings(parts: Parts, samples: Samples, moment: datetime) -> Iterator[Finding]:
-    directions = parts.directions
+def _findings(
+    parts: Parts, samples: Samples, moment: datetime, restarts: Restarts
+) -> Iterator[Finding]:
+    looked_at = list(_looked_at(parts, samples, moment))
+    limits = sum(isinstance(rule, Limit) and rule.joins(current) for rule, current in looked_at)
+    for rule, current in looked_at:
+        direction = parts.directions[current[0].series]
+        if isinstance(rule, Limit):
+            shared = rule.sharing(limits, parts.plan.alerts.false_alarm_weeks)
+            afresh = _since_ended(rule, current, restarts, moment)
+            yield shared.check(afresh, (), direction, moment)
+        else:
+            yield rule.check(current, (), direction, moment)
+
+
+def _looked_at(
+    parts: Parts, samples: Samples, moment: datetime
+) -> Iterator[tuple[AlertRule, list[ScoreSample]]]:
+    """Every rule with the hours of every series and segment that it watches."""
     for planned in _by_the_hour(parts):
         hours = planned.rule.history // HOUR
         starts = [moment - (hours - i) * HOUR for i in range(hours)]
@@ -182,7 +202,22 @@ def _findings(parts: Parts, samples: Samples, moment: datetime) -> Iterator[Find
                 if segment.field and segment.field not in planned.segments:
                     continue
                 current = [by_hour.get(s) or _empty(series, segment, s) for s in starts]
-                yield planned.rule.check(current, (), directions[series], moment)
+                yield planned.rule, current
+
+
+def _since_ended(
+    rule: AlertRule, current: Sequence[ScoreSample], restarts: Restarts, moment: datetime
+) -> Sequence[ScoreSample]:
+    """The hours with what was before a person ended the alert, by this moment, left empty."""
+    newest = current[-1]
+    ended = restarts.get((rule.name, newest.series, newest.segment), ())
+    since = max((at for at in ended if at <= moment), default=None)
+    if since is None:
+        return current
+    return [
+        hour if hour.window.start >= since else _empty(hour.series, hour.segment, hour.window.start)
+        for hour in current
+    ]
 
 
 def _by_the_hour(parts: Parts) -> list[PlannedRule]:

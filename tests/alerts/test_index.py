@@ -8,7 +8,7 @@ from tailwatch.errors import ConfigurationError, UnknownNameError
 from tailwatch.plan import RulePlan
 from tests.alerts.samples import hour
 
-REQUIRED = {"floor": {"line": 0.5}}
+REQUIRED = {"floor": {"line": 0.5}, "limit": {"line": 0.5}}
 
 
 def built(use: str, options: dict[str, object]) -> timedelta:
@@ -29,7 +29,7 @@ def test_a_rule_without_a_name_has_the_name_of_what_it_uses() -> None:
 
 
 def test_an_unknown_rule_names_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="failure_rate, floor, no_data, no_traffic"):
+    with pytest.raises(UnknownNameError, match="failure_rate, floor, limit, no_data"):
         build_rule(RulePlan(use="flor"))
 
 
@@ -48,6 +48,12 @@ def test_hours_are_a_number_or_a_duration(hours: object) -> None:
         ("floor", {"line": 1, "share": 1}, "share is 1; Input should be less than 1"),
         ("floor", {"line": 1, "hours": "day"}, "hours is 'day'; 'day' is not a duration"),
         ("floor", {"line": 1, "hours": "90m"}, "hours is '90m'; must be whole hours"),
+        (
+            "limit",
+            {"line": 1, "share": 0.1, "quantile": "p10"},
+            "quantile is 'p10'; must not stand beside `share`",
+        ),
+        ("limit", {"line": 1, "quantile": "p50"}, "quantile is 'p50'; Input should be 'p1', 'p5'"),
         ("no_data", {"hours": 0}, "hours is 0; must be whole hours"),
         ("failure_rate", {"alpha": 0.9}, "alpha is 0.9; Input should be less than or equal to 0.5"),
     ],
