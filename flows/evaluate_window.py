@@ -72,6 +72,7 @@ async def evaluate_window(
         or hour.relisted
         or total.recorded
         or _drawn_anew(hour, recorded)
+        or _waited_for(parts, hour)
     )
     return WindowReport(
         window=window,
@@ -102,3 +103,9 @@ def _drawn_anew(hour: Hour, recorded: Mapping[Series, Mapping[str, RecordedOutco
         for planned, sample in hour.samples
         for trace_id, outcome in recorded[planned.series].items()
     )
+
+
+def _waited_for(parts: Parts, hour: Hour) -> bool:
+    """Whether the hour was accounted for while another number of its traces was not finished."""
+    accounts = parts.store.coverage(parts.source.name, hour.window)
+    return any(a.eligible != len(hour.eligible) for a in accounts if a.series in hour.series)

@@ -17,7 +17,8 @@ class Hour:
     """A listed hour.
 
     `waiting` counts the traces that are not finished; `late` are those first seen after the hour
-    was done, and `relisted` says that the hour, done before, lists another number of traces now.
+    was done, and `relisted` says that the hour, done before, is listed otherwise now: with other
+    traces, or with other values of one, such as a thumb, or the latency of one that had not ended.
     """
 
     window: Window
@@ -39,7 +40,7 @@ async def look_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Ho
     store, source = parts.store, parts.source.name
     refs, errors = await list_hour(parts.source, window)
     done = [record for record in store.windows(source, window) if record.status == "done"]
-    known = store.known_trace_ids(source, window) if done else set()
+    known = store.listed(source, window) if done else {}
     store.record_listing(refs, clock())
     store.record_fetch_errors(errors, run_id, clock())
     eligible, waiting = split_waiting(refs, window, parts.plan.timing.max_wait, clock())
@@ -54,6 +55,7 @@ async def look_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Ho
         if done
         else frozenset(),
         done_before=bool(done),
-        relisted=any(record.listed != len(refs) for record in done),
+        relisted=any(record.listed != len(refs) for record in done)
+        or any(known.get(ref.trace_id, ref) != ref for ref in refs),
         samples=[(p, day.sample(p, eligible, flagged)) for p in parts.evaluators],
     )

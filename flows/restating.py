@@ -24,7 +24,7 @@ def restate(
     """Brings the sample, the coverage, the summaries and the ledger of the hour up to date.
 
     All of it is counted from what the store holds, so it is the same however often, and in however
-    many attempts, the hour was evaluated.
+    many attempts, the hour was evaluated. An hour that has not ended and settled stays owed.
     """
     store, source = parts.store, parts.source.name
     for planned, sample in hour.samples:
@@ -34,7 +34,8 @@ def restate(
     coverage = [_account(hour, p.series, sample, recorded[p.series]) for p, sample in hour.samples]
     store.record_coverage(source, coverage)
     _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
-    if hour.done_before or not parts.partial:
+    settled = clock() >= hour.window.end + parts.plan.timing.settle
+    if hour.done_before or (settled and not parts.partial):
         store.finish_window(
             WindowRecord(
                 source=source,
@@ -78,8 +79,10 @@ def _restate_summaries(parts: Parts, window: Window, *, now: datetime, restated:
     cut = (plan.segments, plan.max_segment_values)
     samples = store.score_samples(source, [p.series for p in parts.evaluators], window, *cut)
     samples += store.measure_samples(source, plan.measures, window, *cut)
-    store.record_summaries(
+    store.restate_summaries(
         source,
+        window,
+        list(directions),
         [
             summarize(sample, directions[sample.series], restated=restated)
             for sample in samples

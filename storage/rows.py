@@ -18,8 +18,8 @@ from tailwatch.plan import KeepText
 from tailwatch.trace import FetchError, RetrievedDocument, Status, Trace, TraceRef
 from tailwatch.window import HOUR, Window
 
-_REF_FIELDS = tuple(field.name for field in fields(TraceRef))
-_ref_values = attrgetter(*_REF_FIELDS)
+REF_FIELDS = tuple(field.name for field in fields(TraceRef))
+_ref_values = attrgetter(*REF_FIELDS)
 
 
 def clock_hour(window: Window) -> Window:
@@ -39,7 +39,7 @@ def series_of(row: Mapping[str, Any] | RowMapping) -> Series:
 
 
 def ref_row(ref: TraceRef) -> dict[str, Any]:
-    row = dict(zip(_REF_FIELDS, _ref_values(ref), strict=True))
+    row = dict(zip(REF_FIELDS, _ref_values(ref), strict=True))
     row["status"] = ref.status.value
     row["tags"] = list(ref.tags) or None
     row["trace_id"] = key_text(ref.trace_id)
@@ -59,13 +59,17 @@ def texts_row(trace: Trace, keep: KeepText) -> dict[str, Any]:
     }
 
 
-def stored_trace(row: RowMapping) -> StoredTrace:
-    values: dict[str, Any] = {name: row[name] for name in _REF_FIELDS}
+def stored_ref(row: RowMapping) -> TraceRef:
+    values: dict[str, Any] = {name: row[name] for name in REF_FIELDS}
     values["status"] = Status(row["status"])
     values["tags"] = tuple(row["tags"] or ())
     values["trace_id"] = row["trace_id_full"] or row["trace_id"]
+    return TraceRef(**values)
+
+
+def stored_trace(row: RowMapping) -> StoredTrace:
     return StoredTrace(
-        ref=TraceRef(**values),
+        ref=stored_ref(row),
         first_seen_at=row["first_seen_at"],
         window=Window(row["hour"], row["hour"] + HOUR),
         text_kept=KeepText(row["text_kept"]) if row["text_kept"] else None,

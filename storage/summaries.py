@@ -1,12 +1,12 @@
 """Coverage accounts and summaries, one for each series and hour (and segment)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Delete, select
 
 from storage.connected import Connected
-from storage.queries import in_hours, of_segment, of_series
+from storage.queries import in_hours, of_any_series, of_segment, of_series
 from storage.summary_rows import coverage_of, coverage_row, summary_of, summary_row
 from storage.tables import COVERAGE, SUMMARIES
 from storage.upsert import upsert
@@ -37,8 +37,36 @@ class SummaryRecords(Connected):
         self, source: str, summaries: Sequence[ScoreSummary], at: datetime
     ) -> None:
         """Write the summaries, each over the earlier one of its series, segment and hour."""
+        self._write_summaries(source, summaries, at)
+
+    def restate_summaries(
+        self,
+        source: str,
+        window: Window,
+        series: Collection[Series],
+        summaries: Sequence[ScoreSummary],
+        at: datetime,
+    ) -> None:
+        """Make these all the summaries that the series have in the window's hours.
+
+        Those of a segment that has no scores any more are removed.
+        """
+        earlier = SUMMARIES.delete().where(
+            in_hours(SUMMARIES, source, window), of_any_series(SUMMARIES, series)
+        )
+        self._write_summaries(source, summaries, at, earlier)
+
+    def _write_summaries(
+        self,
+        source: str,
+        summaries: Sequence[ScoreSummary],
+        at: datetime,
+        earlier: Delete | None = None,
+    ) -> None:
         rows = [summary_row(source, summary) | {"recorded_at": at} for summary in summaries]
         with self.database.write() as connection:
+            if earlier is not None:
+                connection.execute(earlier)
             upsert(connection, SUMMARIES, rows)
 
     def summaries(

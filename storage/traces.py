@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 from storage.connected import Connected
 from storage.queries import in_hours, refuse_other_fields
 from storage.records import StoredTrace
-from storage.rows import fetch_error_row, ref_row, stored_trace, texts_row
+from storage.rows import REF_FIELDS, fetch_error_row, ref_row, stored_ref, stored_trace, texts_row
 from storage.tables import FETCH_ERRORS, TRACES
 from storage.text import key_text
 from storage.upsert import upsert
@@ -25,6 +25,9 @@ _SET_TEXTS = (
         }
     )
 )
+
+
+LISTED_COLUMNS = [TRACES.c[name] for name in (*REF_FIELDS, "trace_id_full")]
 
 
 class TraceRecords(Connected):
@@ -51,13 +54,12 @@ class TraceRecords(Connected):
             with self.database.write() as connection:
                 connection.execute(_SET_TEXTS, rows)
 
-    def known_trace_ids(self, source: str, window: Window) -> set[str]:
-        """The traces that were listed in the window's hours so far."""
-        query = select(TRACES.c.trace_id, TRACES.c.trace_id_full).where(
-            in_hours(TRACES, source, window)
-        )
+    def listed(self, source: str, window: Window) -> dict[str, TraceRef]:
+        """The traces of the window's hours as they were last listed, by trace id."""
+        query = select(*LISTED_COLUMNS).where(in_hours(TRACES, source, window))
         with self.database.read() as connection:
-            return {full or key for key, full in connection.execute(query)}
+            refs = [stored_ref(row) for row in connection.execute(query).mappings()]
+        return {ref.trace_id: ref for ref in refs}
 
     def first_seen(self, source: str, field: str) -> dict[str, datetime]:
         """When the first trace with each value of a trace field started.

@@ -221,3 +221,49 @@ def test_a_second_attempt_at_a_chunk_asks_only_for_what_the_first_did_not_record
     assert remaining(parts, replace(chunk, run_id="another run")) == replace(
         chunk, run_id="another run"
     )
+
+
+def test_a_trace_that_is_finished_later_counts_as_eligible_though_no_sample_has_it(
+    store: Store,
+) -> None:
+    first, last = sorted(traces(2), key=lambda t: position(t.trace_id))
+    source = MemorySource([first, replace(last, complete=False)])
+    parts = make_parts(
+        store,
+        source,
+        ScriptedEvaluator(),
+        design=SampleDesign(rate=position(last.trace_id)),
+        timing=TimingPlan(max_wait=timedelta(hours=1)),
+    )
+    run(parts, hours_later=1.5)
+
+    given_up = run(parts, hours_later=3)
+
+    assert given_up.changed
+    assert store.coverage("memory", HOUR)[0].eligible == 2
+    assert not run(parts, hours_later=4).changed
+
+
+def test_what_a_listing_says_otherwise_later_reaches_the_measures(store: Store) -> None:
+    source = MemorySource([replace(t, latency_ms=100.0, feature="old") for t in traces(3)])
+    parts = make_parts(store, source, ScriptedEvaluator(), segments=("feature",))
+    run(parts)
+    source.traces = [replace(t, latency_ms=900.0, feature="new") for t in source.traces]
+
+    assert run(parts, hours_later=5).changed
+
+    latency = Series(evaluator="latency_ms", version="1")
+    summaries = store.summaries("memory", HOUR, series=latency)
+    assert [(s.segment.value, s.mean) for s in summaries] == [("", 900.0), ("new", 900.0)]
+    assert {s.segment.value for s in store.summaries("memory", HOUR)} == {"", "new"}
+    assert not run(parts, hours_later=6).changed
+
+
+def test_an_hour_that_was_evaluated_before_it_settled_stays_owed(store: Store) -> None:
+    parts = make_parts(store, MemorySource(traces(3)), ScriptedEvaluator())
+
+    assert run(parts, hours_later=1.1).chunks.scored == 3
+    assert store.owed_windows("memory", HOUR) == [HOUR]
+
+    run(parts, hours_later=2)
+    assert store.owed_windows("memory", HOUR) == []

@@ -65,7 +65,7 @@ def test_a_locked_file_is_unavailable(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailableError, match="did not answer: database is locked"):
             store.record_listing([ref("t")], NOW)
-        assert store.known_trace_ids("app", HOUR_0) == set()
+        assert store.listed("app", HOUR_0) == {}
         other.close()
         store.record_listing([ref("t")], NOW)
 

@@ -70,8 +70,8 @@ def test_every_column_of_a_listing_comes_back(store: Store) -> None:
 
 def test_known_traces_are_those_of_the_hour(store: Store) -> None:
     store.record_listing([ref("a"), ref("b"), ref("later", HOUR_1)], NOW)
-    assert store.known_trace_ids(SOURCE, HOUR_0) == {"a", "b"}
-    assert store.known_trace_ids("another", HOUR_0) == set()
+    assert store.listed(SOURCE, HOUR_0).keys() == {"a", "b"}
+    assert store.listed("another", HOUR_0) == {}
 
 
 def test_numbers_that_are_none_become_missing(store: Store) -> None:
