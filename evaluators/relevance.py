@@ -15,6 +15,9 @@ from tailwatch.trace import SpanKind, Trace
 
 Found: TypeAlias = Judgements | Skipped | Failed
 
+RUBRIC_SUFFIXES: Final = (".yaml", ".yml")
+"""How the option `judgements` ends when it is a rubric file of the user's own."""
+
 NOT_CONFIGURED: Final = Skipped(
     reason=SkipReason.NOT_CONFIGURED,
     detail="no relevance judgements: set `qrels` in the plan, or the option "
@@ -122,7 +125,7 @@ def relevance_source(
 
 
 def _grader(judgements: str, options: Mapping[str, Any], tools: EvaluatorTools) -> DocumentGrader:
-    own_file = judgements.endswith((".yaml", ".yml"))
+    own_file = judgements.endswith(RUBRIC_SUFFIXES)
     use, rubric = (None, judgements) if own_file else (judgements, None)
     grader = build_evaluator(EvaluatorPlan(use=use, rubric=rubric, options=options), tools)
     if not isinstance(grader, DocumentGrader):

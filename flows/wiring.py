@@ -12,6 +12,7 @@ from evaluators.clients.embedder import load_embedder
 from evaluators.clients.openai_judge import OpenAIJudge, make_judge
 from evaluators.index import build_evaluator
 from evaluators.qrels import load_qrels
+from evaluators.relevance import RUBRIC_SUFFIXES
 from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule
 from flows.plan_file import PlanFile
 from sources.index import build_source
@@ -76,7 +77,11 @@ def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) ->
 
     source_plan = plan.source.model_copy(update={"options": _rooted(plan.source.options, folder)})
     source = built(("source",), build_source, source_plan)
-    qrels = None if plan.qrels is None else built(("qrels",), load_qrels, folder / plan.qrels)
+    qrels = (
+        None
+        if plan.qrels is None
+        else built(("qrels",), load_qrels, Path(_from(folder, plan.qrels)))
+    )
     tools = EvaluatorTools(
         judge=judge,
         judge_missing=_judge_missing(plan),
@@ -130,7 +135,11 @@ def _planned(
     plan: EvaluatorPlan, whole: Plan, folder: Path, tools: EvaluatorTools
 ) -> PlannedEvaluator:
     if plan.rubric is not None:
-        plan = plan.model_copy(update={"rubric": str(folder / plan.rubric)})
+        plan = plan.model_copy(update={"rubric": _from(folder, plan.rubric)})
+    judgements = plan.options.get("judgements")
+    if isinstance(judgements, str) and judgements.endswith(RUBRIC_SUFFIXES):
+        options = {**plan.options, "judgements": _from(folder, judgements)}
+        plan = plan.model_copy(update={"options": options})
     return PlannedEvaluator(
         evaluator=build_evaluator(plan, tools), design=(plan.sampling or whole.sampling).design()
     )
@@ -150,10 +159,15 @@ def _rooted(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     rooted = dict(options)
     path = rooted.get("path")
     if isinstance(path, str):
-        rooted["path"] = str(folder / path)
+        rooted["path"] = _from(folder, path)
     elif isinstance(path, list):
-        rooted["path"] = [str(folder / p) if isinstance(p, str) else p for p in path]
+        rooted["path"] = [_from(folder, p) if isinstance(p, str) else p for p in path]
     return rooted
+
+
+def _from(folder: Path, path: str) -> str:
+    """The path, made to start from the folder if it is relative; `~` is the user's home."""
+    return str(folder / Path(path).expanduser())
 
 
 def _repeated(plan_file: PlanFile, evaluators: list[PlannedEvaluator]) -> list[str]:
