@@ -10,6 +10,7 @@ RULES = {
     "tail_evidence": "alerts.rules.tail_evidence:tail_evidence",
     "no_data": "alerts.rules.no_data:no_data",
     "no_traffic": "alerts.rules.no_traffic:no_traffic",
+    "coverage": "alerts.rules.coverage:coverage",
     "failure_rate": "alerts.rules.failure_rate:failure_rate",
 }
 

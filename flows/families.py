@@ -7,7 +7,7 @@ from tailwatch.evaluation import Series
 QUALITY, RETRIEVAL, OPERATION, COVERAGE = "quality", "retrieval", "operation", "coverage"
 
 _RETRIEVAL = ("precision", "recall", "ndcg", "reciprocal_rank", "map", "hit_rate", "document_")
-_COVERAGE_RULES = {"no_data", "no_traffic", "failure_rate"}
+_COVERAGE_RULES = {"no_data", "no_traffic", "coverage", "failure_rate"}
 
 
 def families_of(parts: Parts) -> Families:

@@ -29,7 +29,7 @@ def test_a_rule_without_a_name_has_the_name_of_what_it_uses() -> None:
 
 
 def test_an_unknown_rule_names_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="failure_rate, floor, limit, no_data"):
+    with pytest.raises(UnknownNameError, match="coverage, failure_rate, floor, limit, no_data"):
         build_rule(RulePlan(use="flor"))
 
 
