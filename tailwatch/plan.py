@@ -43,7 +43,10 @@ def duration(value: object) -> object:
         raise ValueError(
             f"{value!r} is not a duration; write a number and s, m, h, d or w, as in 6h"
         )
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    except OverflowError:
+        raise ValueError(f"{value!r} is longer than any calendar; write less") from None
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0))]
@@ -225,6 +228,8 @@ class Plan(_PlanModel):
             _refuse_unknown(
                 f"segment of rule {rule.name or rule.use}", rule.segments or (), self.segments
             )
+        _refuse_repeated("measures", self.measures)
+        _refuse_repeated("segments", self.segments)
         _refuse_twins("rules", [rule.name or rule.use for rule in self.rules])
         _refuse_twins("entries of notify", [entry.destination for entry in self.notify])
         return self
@@ -234,6 +239,12 @@ def _refuse_twins(kind: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two {kind} are called {name!r}; give each its own `name`")
+
+
+def _refuse_repeated(setting: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is twice among the {setting}; keep one")
 
 
 def _refuse_unknown(kind: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -91,3 +91,21 @@ def test_the_share_of_flagged_traces_is_learned_unless_it_is_given(
 def test_signals_are_measures_too() -> None:
     assert "flagged" in Plan.model_validate(SMALLEST).measures
     assert Plan.model_validate(SMALLEST | {"measures": ["thumbs_down"]}).measures
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("measures", ("latency_ms", "latency_ms"), "'latency_ms' is twice among the measures"),
+        ("segments", ("feature", "feature"), "'feature' is twice among the segments"),
+        ("timing", {"settle": "9999999999999w"}, "longer than any calendar"),
+    ],
+)
+def test_what_no_run_could_work_with_is_refused(setting: str, value: object, says: str) -> None:
+    given = {
+        "source": {"use": "files", "name": "app"},
+        "evaluators": [{"use": "token_f1"}],
+        setting: value,
+    }
+    with pytest.raises(ValidationError, match=says):
+        Plan.model_validate(given)
