@@ -1,6 +1,6 @@
 """What a run works with, as values: built by `flows.wiring`, or by a test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,11 +65,15 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeTerms:
-    """Which model judges, what a run may spend on it, and what one call costs at the most."""
+    """Which model judges, what a run may spend on it, and what one call costs at the most.
+
+    `spent_usd` says what was spent so far, also on calls whose outcome was never recorded.
+    """
 
     model: str
     cap_usd: float
     worst_case_usd: float
+    spent_usd: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,8 @@ class RunReport:
 
     run_id: str
     windows: Sequence[WindowReport]
+    cost_usd: float
+    """What the judge was paid, also for calls whose outcome was never recorded."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -37,10 +39,6 @@ class RunReport:
             "unreadable": sum(c.unreadable for c in chunks),
             "late": sum(w.late for w in self.windows),
         }
-
-    @property
-    def cost_usd(self) -> float:
-        return sum(w.chunks.cost_usd for w in self.windows)
 
 
 def due_windows(store: Store, source: str, timing: TimingPlan, scheduled: datetime) -> list[Window]:
@@ -77,6 +75,7 @@ async def run_windows(
     """
     store = parts.store
     store.start_run(RunRecord(run_id=run_id, kind=kind, started_at=clock(), detail=detail))
+    spent_before = parts.judge.spent_usd() if parts.judge else 0.0
     reports: list[WindowReport] = []
     failure: str | None = None
     try:
@@ -97,7 +96,8 @@ async def run_windows(
         failure = f"{type(error).__name__}: {error}"[:500]
         raise
     finally:
-        report = RunReport(run_id=run_id, windows=reports)
+        spent = parts.judge.spent_usd() - spent_before if parts.judge else _cost_of(reports)
+        report = RunReport(run_id=run_id, windows=reports, cost_usd=spent)
         store.finish_run(
             run_id,
             ended_at=clock(),
@@ -107,3 +107,8 @@ async def run_windows(
             cost_usd=report.cost_usd,
         )
     return report
+
+
+def _cost_of(reports: Sequence[WindowReport]) -> float:
+    """What the outcomes say they took, where no judge of ours keeps the accounts."""
+    return sum(report.chunks.cost_usd for report in reports)

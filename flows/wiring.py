@@ -115,7 +115,10 @@ def _terms(judge: OpenAIJudge | None) -> JudgeTerms | None:
     if judge is None:
         return None
     return JudgeTerms(
-        model=judge.model, cap_usd=judge.budget.cap_usd, worst_case_usd=judge.worst_case_usd
+        model=judge.model,
+        cap_usd=judge.budget.cap_usd,
+        worst_case_usd=judge.worst_case_usd,
+        spent_usd=lambda: judge.spent_usd,
     )
 
 

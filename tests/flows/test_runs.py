@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from flows.parts import JudgeTerms
 from flows.runs import due_windows, run_windows
 from storage.store import Store
 from tailwatch.errors import SourceUnavailableError
@@ -80,3 +82,19 @@ def test_a_dead_source_fails_the_run_and_leaves_the_hour_owed(store: Store) -> N
     (record,) = store.runs()
     assert record.status == "failed"
     assert "the source is down" in (record.error or "")
+
+
+def test_a_run_that_fails_still_says_what_it_paid(store: Store) -> None:
+    paid = iter([0.25, 1.0])
+    terms = JudgeTerms(
+        model="m", cap_usd=2.0, worst_case_usd=0.1, spent_usd=lambda: next(paid, 1.0)
+    )
+    parts = replace(make_parts(store, MemorySource([], down=True)), judge=terms)
+    clock = SteppingClock(START + timedelta(days=3))
+
+    with pytest.raises(SourceUnavailableError):
+        asyncio.run(
+            run_windows(parts, [Window.hour_of(START)], kind="hourly", run_id="r", clock=clock)
+        )
+
+    assert store.runs()[0].cost_usd == 0.75
