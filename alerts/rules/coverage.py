@@ -47,9 +47,9 @@ class Coverage:
     def check(
         self,
         current: Sequence[ScoreSample],
-        baseline: Sequence[ScoreSample],  # noqa: ARG002 - the protocol's; `current` has the past
-        direction: Direction,  # noqa: ARG002 - the protocol's; a missing score is bad both ways
-        now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
+        baseline: Sequence[ScoreSample],
+        direction: Direction,
+        now: datetime,
     ) -> Finding:
         tested = pool(recent(current, self.hours))
         before = [hour for hour in current if hour.window.end <= tested.window.start]

@@ -40,9 +40,9 @@ class FailureRate:
     def check(
         self,
         current: Sequence[ScoreSample],
-        baseline: Sequence[ScoreSample],  # noqa: ARG002 - the protocol's; a fixed share needs none
-        direction: Direction,  # noqa: ARG002 - the protocol's; a failure is bad both ways
-        now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
+        baseline: Sequence[ScoreSample],
+        direction: Direction,
+        now: datetime,
     ) -> Finding:
         tested = pool(recent(current, self.hours))
         found = excess(

@@ -58,9 +58,9 @@ class Floor:
     def check(
         self,
         current: Sequence[ScoreSample],
-        baseline: Sequence[ScoreSample],  # noqa: ARG002 - the protocol's; a fixed line needs none
+        baseline: Sequence[ScoreSample],
         direction: Direction,
-        now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
+        now: datetime,
     ) -> Finding:
         higher = direction is Direction.HIGHER_IS_BETTER
         tested = pool(recent(current, self.hours))

@@ -100,9 +100,9 @@ class Limit:
     def check(
         self,
         current: Sequence[ScoreSample],
-        baseline: Sequence[ScoreSample],  # noqa: ARG002 - the protocol's; a given line needs none
+        baseline: Sequence[ScoreSample],
         direction: Direction,
-        now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
+        now: datetime,
     ) -> Finding:
         pooled, scored, lines = pool(current), _scored(current), self._lines(direction)
         counts = _counts(scored, lines)

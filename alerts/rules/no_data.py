@@ -44,9 +44,9 @@ class NoData:
     def check(
         self,
         current: Sequence[ScoreSample],
-        baseline: Sequence[ScoreSample],  # noqa: ARG002 - the protocol's; `current` has the past
-        direction: Direction,  # noqa: ARG002 - the protocol's; silence has no direction
-        now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
+        baseline: Sequence[ScoreSample],
+        direction: Direction,
+        now: datetime,
     ) -> Finding:
         last = pool(recent(current, self.hours))
         silent = pool(_since_last_score(current))

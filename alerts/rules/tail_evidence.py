@@ -81,7 +81,7 @@ class TailEvidence:
         current: Sequence[ScoreSample],
         baseline: Sequence[ScoreSample],
         direction: Direction,
-        now: datetime,  # noqa: ARG002 - the protocol's; the samples say which hours they are
+        now: datetime,
     ) -> Finding:
         pooled = pool(current)
         lines = learn(
