@@ -19,6 +19,8 @@ WORST = 0.01
 """Outputs that turn bad score as the worst so many of the baseline's."""
 
 DAY = 24
+_NEAR = 3
+_ONE_SIDED = 1.645
 _FIRST = 20_000 * DAY
 """The number of the first simulated hour, a midnight."""
 
@@ -57,17 +59,20 @@ class Turned:
 class Resampled:
     """Draws hours of outputs, with replacement, from those of a baseline.
 
-    A simulated day takes its mix and its volume, hour by hour, from a day of the baseline. Of an
-    hour's outputs the share w is drawn from that very hour and the rest from all: with
-    w = sqrt(1 - 1 / phi) and phi the Pearson dispersion of the hours' tail counts, a simulated
-    hour differs from the next as much as the baseline's hours truly do, and not by their chance
-    as well. Outputs are drawn in proportion to their weights.
+    A simulated day takes its volume and its disturbances, hour by hour, from a day of the
+    baseline. Of an hour's outputs the share w is drawn from that very hour and the rest from the
+    hours of about the same time on all days, so that the mix follows the time of day. With
+    w = sqrt(1 - 1 / phi), where phi is the Pearson dispersion of the hours' tail counts around
+    those of their time of day, a simulated hour differs from the next as much as the baseline's
+    hours truly do, and not by their chance as well. Outputs are drawn in proportion to their
+    weights.
     """
 
     def __init__(self, outputs: Outputs) -> None:
         self._outputs = outputs
         self._by_hour = [np.flatnonzero(outputs.hours == h) for h in range(outputs.days * DAY)]
-        self._own_hour = math.sqrt(max(0.0, 1 - 1 / _dispersion(outputs, self._by_hour)))
+        self._about = [_about(outputs, time) for time in range(DAY)]
+        self._own_hour = math.sqrt(1 - 1 / _dispersion(outputs, self._by_hour, self._about))
         sign = 1 if outputs.direction is Direction.HIGHER_IS_BETTER else -1
         order = np.argsort(sign * outputs.scores, kind="stable")
         self._worst = outputs.scores[order[: math.ceil(WORST * len(order))]]
@@ -96,8 +101,10 @@ class Resampled:
         for number in range(count):
             if number == 0 or (skip + number) % DAY == 0:
                 day = int(random.integers(self._outputs.days))
-            here = self._by_hour[day * DAY + (skip + number) % DAY]
-            drawn = self._draw(random, here, len(here) if per_hour is None else per_hour)
+            time = (skip + number) % DAY
+            here = self._by_hour[day * DAY + time]
+            volume = len(here) if per_hour is None else per_hour
+            drawn = self._draw(random, here, self._about[time], volume)
             scores = self._outputs.scores[drawn].copy()
             if turned is not None and number >= change:
                 bad = random.random(len(drawn)) < turned.share
@@ -108,13 +115,17 @@ class Resampled:
             yield self._sampled(_FIRST + skip + number, drawn, scores)
 
     def _draw(
-        self, random: np.random.Generator, here: NDArray[np.int_], size: int
+        self,
+        random: np.random.Generator,
+        here: NDArray[np.int_],
+        about: NDArray[np.int_],
+        size: int,
     ) -> NDArray[np.int_]:
         own = int(random.binomial(size, self._own_hour)) if len(here) else 0
-        weights, everything = self._outputs.weights, np.arange(len(self._outputs.scores))
+        weights = self._outputs.weights
         parts = [
             random.choice(among, size=n, p=weights[among] / weights[among].sum())
-            for among, n in ((here, own), (everything, size - own))
+            for among, n in ((here, own), (about, size - own))
             if n
         ]
         return np.concatenate([np.empty(0, dtype=np.int_), *parts])
@@ -139,21 +150,37 @@ class Resampled:
         return found
 
 
-def _dispersion(outputs: Outputs, by_hour: Sequence[NDArray[np.int_]]) -> float:
-    """The mean over levels of chi-square over its degrees of freedom, over the hours; 1 or more."""
+def _about(outputs: Outputs, time: int) -> NDArray[np.int_]:
+    """The outputs of all days within three hours of a time of day; all of them if there is none."""
+    apart = np.abs(outputs.hours % DAY - time)
+    near = np.flatnonzero(np.minimum(apart, DAY - apart) <= _NEAR)
+    return near if len(near) else np.arange(len(outputs.hours))
+
+
+def _dispersion(
+    outputs: Outputs, by_hour: Sequence[NDArray[np.int_]], about: Sequence[NDArray[np.int_]]
+) -> float:
+    """The mean over levels of chi-square over its degrees of freedom, hours against their time.
+
+    It is the one-sided 95 % lower limit of it, and 1 or more: without good reason no hour is taken
+    for disturbed.
+    """
+    plain = np.zeros(len(outputs.scores), dtype=np.bool_)
     pooled = PooledScores(
-        values=outputs.scores,
-        weights=outputs.weights,
-        flagged=np.zeros(len(outputs.scores), dtype=np.bool_),
-        bucketed=np.zeros(len(outputs.scores), dtype=np.bool_),
+        values=outputs.scores, weights=outputs.weights, flagged=plain, bucketed=plain
     )
+    hours = [hour for hour, found in enumerate(by_hour) if len(found)]
+    n = np.array([len(by_hour[hour]) for hour in hours], dtype=np.float64)
+    free = max(1, len(hours) - DAY)
     seen = []
-    n = np.array([len(hour) for hour in by_hour if len(hour)], dtype=np.float64)
     for level in LEVELS:
         line = tail_line(pooled, level, outputs.direction)
-        if line is not None and len(n) > 1:
-            beyond = line.beyond(outputs.scores)
-            bad = np.array([beyond[hour].sum() for hour in by_hour if len(hour)])
-            p = (beyond.sum() + 0.5) / (len(beyond) + 1)
-            seen.append(float((((bad - n * p) ** 2) / (n * p * (1 - p))).sum() / (len(n) - 1)))
-    return max(1.0, float(np.mean(seen))) if seen else 1.0
+        if line is None:
+            continue
+        beyond = line.beyond(outputs.scores)
+        usual = np.array([(beyond[a].sum() + 0.5) / (len(a) + 1) for a in about])
+        p = usual[np.array(hours) % DAY]
+        bad = np.array([beyond[by_hour[hour]].sum() for hour in hours])
+        seen.append(float((((bad - n * p) ** 2) / (n * p * (1 - p))).sum() / free))
+    limit = 1 + _ONE_SIDED * math.sqrt(2 / free)
+    return max(1.0, float(np.mean(seen)) / limit) if seen else 1.0
