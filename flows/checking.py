@@ -18,6 +18,7 @@ from alerts.rules.tail_evidence import TailEvidence
 from flows.families import families_of
 from flows.notifying import notices
 from flows.parts import Parts, PlannedRule
+from flows.proposals import proposals
 from flows.tail_check import Restarts, TailCheck
 from flows.tail_watch import samples_of
 from storage.store import Store
@@ -54,6 +55,8 @@ class CheckReport:
     events: Sequence[AlertEvent]
     monitors: int = 0
     """How many monitors share the false-alarm budget of the tail-evidence rules."""
+    proposals: Sequence[str] = ()
+    """Whose baselines are worth promoting, and why; looked at by the first check of a day (UTC)."""
 
 
 def owed_checks(store: Store, source: str, until: datetime) -> list[datetime]:
@@ -100,7 +103,22 @@ def check_alerts(
         if on_check is not None:
             on_check(moment)
     tail.keep()
-    return CheckReport(checked=moments, findings=findings, events=events, monitors=tail.family_size)
+    return CheckReport(
+        checked=moments,
+        findings=findings,
+        events=events,
+        monitors=tail.family_size,
+        proposals=_proposals(parts, tail, moments, alerts),
+    )
+
+
+def _proposals(
+    parts: Parts, tail: TailCheck, moments: Sequence[datetime], alerts: Sequence[Alert]
+) -> list[str]:
+    # Once a day: it reads all counts since the baseline, and is about days.
+    if not any(moment.hour == 0 for moment in moments):
+        return []
+    return proposals(parts, tail.pinned, alerts, moments[-1], tail.family_size)
 
 
 def _record(

@@ -41,6 +41,9 @@ def check_note(report: CheckReport, open_alerts: Sequence[Alert]) -> str:
     for alert in open_alerts:
         sentence = alert.sentence.replace("`", "'")
         lines.append(f"- `{alert.alert_id}` {alert.state}: `{sentence}`")
+    if report.proposals:
+        lines += ["", "Baselines to think about (`tailwatch baseline promote`):", ""]
+        lines += ["- `{}`".format(proposal.replace("`", "'")) for proposal in report.proposals]
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """What a run works with, as values: built by `flows.wiring`, or by a test."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,11 +93,16 @@ class Parts:
     @property
     def directions(self) -> Mapping[Series, Direction]:
         """Every series of the plan, evaluators' and measures', with its good direction."""
-        scored = {e.series: e.evaluator.direction for e in self.evaluators}
-        measured = {measure_series(m): Direction.LOWER_IS_BETTER for m in self.plan.measures}
-        return {**scored, **measured}
+        return directions_of(self.plan, self.evaluators)
 
 
 def measure_series(measure: str) -> Series:
     """The series of an operational measure, such as `latency_ms`."""
     return Series(evaluator=measure, version="1")
+
+
+def directions_of(plan: Plan, evaluators: Sequence[PlannedEvaluator]) -> Mapping[Series, Direction]:
+    """Every series of these evaluators and of the plan's measures, with its good direction."""
+    scored = {e.series: e.evaluator.direction for e in evaluators}
+    measured = {measure_series(m): Direction.LOWER_IS_BETTER for m in plan.measures}
+    return {**scored, **measured}

@@ -1,6 +1,6 @@
 """When a new baseline is worth a thought: after clean days, or when outputs got better for good."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -12,9 +12,13 @@ from alerts.lines import Counts
 from flows.baselines import Pinned
 from flows.parts import Parts
 from tailwatch.alert import ALL_TRAFFIC, Alert
+from tailwatch.evaluation import Series
+from tailwatch.printable import printable
 from tailwatch.window import HOUR, Window, floor_hour
 
 CLEAN = timedelta(days=7)
+
+_NAME_CHARS = 80
 
 
 def proposal(
@@ -38,6 +42,22 @@ def proposal(
     if now - quiet_since < CLEAN:
         return None
     return f"{(now - quiet_since).days} days without an alert since {wording.moment(quiet_since)}"
+
+
+def proposals(
+    parts: Parts,
+    pinned: Mapping[Series, Pinned],
+    alerts: Sequence[Alert],
+    now: datetime,
+    monitors: int,
+) -> list[str]:
+    """A sentence for every series whose baseline is worth promoting; see `proposal`."""
+    reasons = {s: proposal(parts, each, alerts, now, monitors) for s, each in pinned.items()}
+    return [
+        f"promote the baseline of {printable(str(series), _NAME_CHARS)}? {reason}"
+        for series, reason in sorted(reasons.items())
+        if reason is not None
+    ]
 
 
 def _about(alert: Alert, pinned: Pinned) -> bool:

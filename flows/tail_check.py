@@ -11,7 +11,7 @@ from alerts.family import LEAST_JOINED
 from alerts.incidents import Key
 from alerts.rules.tail_evidence import learning_finding, quiet_finding
 from alerts.tail_sentence import Budget
-from flows.baselines import settle_baselines
+from flows.baselines import Pinned, settle_baselines
 from flows.parts import Parts
 from flows.tail_counting import count_tails
 from flows.tail_monitors import Monitor, monitors_of
@@ -19,6 +19,7 @@ from flows.tail_news import News, hour_number
 from flows.tail_scan import Scan, keep_scan, scan_key, stored_scan
 from storage.records import TailCount
 from tailwatch.alert import ALL_TRAFFIC, Finding
+from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window, floor_hour
 
 Restarts = Mapping[Key, Collection[datetime]]
@@ -82,6 +83,11 @@ class TailCheck:
     def family_size(self) -> int:
         """How many monitors share the budget by now."""
         return int(np.count_nonzero(self._joined(self._scan.next_hour)))
+
+    @property
+    def pinned(self) -> Mapping[Series, Pinned]:
+        """The series that have a baseline."""
+        return self._baselines.pinned
 
     def keep(self) -> None:
         """Stores where the monitors stand, so that the next check begins there."""

@@ -8,15 +8,18 @@ from typing import Any
 
 from alerts.index import build_rule
 from alerts.notifiers.index import build_notifier
+from alerts.rules.limit import Limit
+from alerts.rules.tail_evidence import TailEvidence
 from evaluators.clients.embedder import load_embedder
 from evaluators.clients.openai_judge import OpenAIJudge, make_judge
 from evaluators.index import build_evaluator
 from evaluators.qrels import load_qrels
 from evaluators.relevance import RUBRIC_SUFFIXES
-from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule
+from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule, directions_of
 from flows.plan_file import PlanFile
 from sources.index import build_source
 from storage.store import Store, open_store
+from tailwatch.alert import Direction
 from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.evaluation import Series
 from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
@@ -98,6 +101,8 @@ def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) ->
     if not problems:
         problems += _repeated(plan_file, evaluators)
         problems += _unwatched(plan_file, evaluators)
+        problems += _watched_twice(plan_file, evaluators, rules)
+        problems += _wrong_tails(plan_file, evaluators, rules)
     if problems:
         raise PlanError(problems)
     return Parts(
@@ -199,3 +204,44 @@ def _unwatched(plan_file: PlanFile, evaluators: list[PlannedEvaluator]) -> list[
         for name in rule.series
         if name not in known
     ]
+
+
+def _watched_twice(
+    plan_file: PlanFile, evaluators: list[PlannedEvaluator], rules: list[PlannedRule]
+) -> list[str]:
+    """A fault for each rule of tail evidence on a series that another one watches already."""
+    first: dict[Series, str] = {}
+    problems = []
+    for i, planned in enumerate(rules):
+        if not isinstance(planned.rule, TailEvidence):
+            continue
+        watched = [s for s in directions_of(plan_file.plan, evaluators) if planned.watches(s)]
+        both = next((series for series in watched if series in first), None)
+        if both is not None:
+            error = ConfigurationError(
+                f"{both.evaluator} is watched by the tail_evidence rule {first[both]!r} already, "
+                "and a series has one baseline; give each rule `series` of its own"
+            )
+            problems.append(plan_file.fault(("rules", i), error))
+        for series in watched:
+            first.setdefault(series, planned.rule.name)
+    return problems
+
+
+def _wrong_tails(
+    plan_file: PlanFile, evaluators: list[PlannedEvaluator], rules: list[PlannedRule]
+) -> list[str]:
+    """A fault for each limit on a percentile at the good end of a series that it watches."""
+    problems = []
+    for i, planned in enumerate(rules):
+        side = planned.rule.side if isinstance(planned.rule, Limit) else None
+        for series, direction in directions_of(plan_file.plan, evaluators).items():
+            if side is None or direction is side or not planned.watches(series):
+                continue
+            higher = direction is Direction.HIGHER_IS_BETTER
+            error = ConfigurationError(
+                f"the bad end of {series.evaluator} is the {'low' if higher else 'high'} one; "
+                f"use a quantile such as {'p10' if higher else 'p95'}, or `share`"
+            )
+            problems.append(plan_file.fault(("rules", i, "options", "quantile"), error))
+    return problems

@@ -58,12 +58,23 @@ def check(
 
     report, alerts, reports = asyncio.run(work())
     if as_json:
-        say_json({"checked": len(report.checked), "open": [alert_record(a) for a in alerts]})
+        say_json(
+            {
+                "checked": len(report.checked),
+                "monitors": report.monitors,
+                "open": [alert_record(a) for a in alerts],
+                "proposals": list(report.proposals),
+            }
+        )
     else:
         out = console()
         out.print(f"{len(report.checked)} hours checked, {len(alerts)} alerts open.")
+        if report.monitors:
+            out.print(f"{report.monitors:,} monitors share the false-alarm budget.")
         for alert in alerts:
             out.print(one_line(alert, now()), markup=False)
+        for proposal in report.proposals:
+            out.print(proposal, markup=False)
         if alerts:
             out.print(f"Next: {command.command} alerts show {alerts[0].alert_id}", markup=False)
         say_reports(reports)

@@ -10,6 +10,7 @@ from flows.baselines import read_baselines
 from flows.checking import check_alerts, owed_checks
 from flows.cli.baseline import _show
 from flows.marks import marks, marks_near
+from flows.notes import check_note
 from flows.proposals import proposal
 from storage.store import Store
 from tailwatch.alert import Segment
@@ -45,6 +46,21 @@ def test_a_new_baseline_is_proposed_after_clean_days_and_not_before(store: Store
     week = pinned.end + timedelta(days=7)
     assert proposal(parts, pinned, (), week - HOUR, 3) is None
     assert "7 days without an alert since" in (proposal(parts, pinned, (), week, 3) or "")
+
+
+def test_the_first_check_of_a_day_proposes_and_its_note_shows_it(store: Store) -> None:
+    """Learned on Wed 4 Mar 10:00, and checked without news until the clean days are over."""
+    parts = evaluated(store, 50)
+    check_alerts(parts, owed_checks(store, "memory", START + 50 * HOUR))
+    early = check_alerts(parts, owed_checks(store, "memory", START + 8 * 24 * HOUR))
+    assert early.proposals == []
+    midday = check_alerts(parts, owed_checks(store, "memory", START + (9 * 24 + 2) * HOUR))
+    assert midday.proposals != []
+    again = check_alerts(parts, owed_checks(store, "memory", START + (9 * 24 + 3) * HOUR))
+    assert again.proposals == []
+    (said,) = midday.proposals
+    assert said.startswith("promote the baseline of scripted v1? 7 days without an alert since")
+    assert f"- `{said}`" in check_note(midday, ())
 
 
 def test_a_deploy_near_the_onset_is_a_mark_of_the_alert(store: Store) -> None:

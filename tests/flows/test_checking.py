@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from alerts.index import build_rule
+from alerts.lifecycle import resolve
+from flows.acting import act_on
 from flows.checking import check_alerts, owed_checks
 from flows.parts import Parts, PlannedRule
 from flows.runs import run_windows
 from storage.store import Store
-from tailwatch.alert import AlertState, Segment
+from tailwatch.alert import AlertState, FindingStatus, Segment
 from tailwatch.outcome import Score
 from tailwatch.plan import RulePlan
 from tailwatch.trace import Trace
@@ -24,6 +27,7 @@ from tests.flows.parts import make_parts, migrated_store
 DAYS = 3
 END = START + timedelta(days=DAYS)
 BREAKS = START + timedelta(days=2)
+SEARCH = Segment(field="feature", value="search")
 
 
 @pytest.fixture
@@ -69,6 +73,10 @@ def evaluated(store: Store, *rules: PlannedRule) -> Parts:
     return parts
 
 
+def limit_rule() -> PlannedRule:
+    return floor_rule(use="limit", segments=("feature",))
+
+
 def moments(store: Store, until: datetime = END) -> list[datetime]:
     return owed_checks(store, "memory", until)
 
@@ -80,14 +88,41 @@ def test_an_incident_is_one_alert_of_its_segment_with_its_onset(store: Store) ->
 
     alerts = store.unresolved_alerts("memory")
     by_segment = {alert.segment: alert for alert in alerts}
-    search = by_segment[Segment(field="feature", value="search")]
+    search = by_segment[SEARCH]
     assert Segment(field="feature", value="setup") not in by_segment
     assert abs(search.onset - BREAKS) <= 2 * HOUR
     assert len(store.alert_events(search.alert_id)) == 1
 
 
-def test_checking_hour_by_hour_or_all_at_once_is_the_same(store: Store, tmp_path: Path) -> None:
-    rule = floor_rule(segments=("feature",))
+def test_a_limit_is_watched_in_every_segment_on_one_budget(store: Store) -> None:
+    check_alerts(evaluated(store, limit_rule()), moments(store))
+
+    (alert,) = store.unresolved_alerts("memory")
+    assert alert.segment == SEARCH
+    assert abs(alert.onset - BREAKS) <= 2 * HOUR
+    assert alert.opened_at - BREAKS <= 6 * HOUR
+    assert alert.numbers["monitors"] == 3
+
+
+def test_what_was_before_a_person_ended_it_does_not_count_against_a_limit(store: Store) -> None:
+    parts = evaluated(store, limit_rule())
+    early = BREAKS + 8 * HOUR
+    check_alerts(parts, moments(store, early))
+    (alert,) = store.unresolved_alerts("memory")
+    act_on(parts, alert.alert_id, partial(resolve, now=early, who="me", why="fixed"), early)
+
+    report = check_alerts(parts, moments(store, early + HOUR))
+
+    about = {finding.segment: finding for finding in report.findings}
+    assert about[SEARCH].status is FindingStatus.NO_DATA
+    assert about[Segment(field="feature", value="setup")].status is FindingStatus.OK
+
+
+@pytest.mark.parametrize("use", ["floor", "limit"])
+def test_checking_hour_by_hour_or_all_at_once_is_the_same(
+    store: Store, tmp_path: Path, use: str
+) -> None:
+    rule = floor_rule(use=use, segments=("feature",))
     check_alerts(evaluated(store, rule), moments(store))
     (tmp_path / "second").mkdir()
     with migrated_store(tmp_path / "second") as other:
