@@ -6,14 +6,15 @@ order, each waited for; then it watches them until Ctrl-C.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from tailwatch.errors import ConfigurationError, TailwatchError
@@ -25,6 +26,10 @@ MAX_RESTARTS = 3
 """How often a service may end within five minutes before it is given up."""
 HEARTBEAT_S = 30
 """How often a running flow says that it lives, so that a lost run can be told from a long one."""
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks the server on this machine, whatever proxy the environment names for the rest."""
 
 
 class ServiceError(TailwatchError):
@@ -182,25 +187,21 @@ def _run(command: list[str], root: Path, environment: Mapping[str, str]) -> None
 
 def _refuse_taken_port(addresses: Addresses) -> None:
     try:
-        with urllib.request.urlopen(addresses.page, timeout=2):  # noqa: S310 - our own address
-            taken = True
-    except urllib.error.HTTPError:
-        taken = True
+        socket.create_connection((addresses.host, addresses.port), timeout=2).close()
     except OSError:
-        taken = False
-    if taken:
-        raise ConfigurationError(
-            f"something already answers at {addresses.page}; stop it, or choose another --port"
-        )
+        return
+    raise ConfigurationError(
+        f"something already answers at {addresses.page}; stop it, or choose another --port"
+    )
 
 
 def _wait_until_healthy(addresses: Addresses, services: Services) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and not services.ended("server"):
         try:
-            with urllib.request.urlopen(f"{addresses.api}/health", timeout=5):  # noqa: S310
+            with _DIRECT.open(f"{addresses.api}/health", timeout=5):
                 return
-        except OSError:
+        except (OSError, HTTPException):
             time.sleep(0.5)
     raise ServiceError(f"the Prefect server did not start; {services.last_words('server')}")
 
