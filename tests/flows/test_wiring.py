@@ -1,72 +1,49 @@
-"""What only shows when a plan's parts are put together is told with its line too."""
+"""From a plan to parts: where relative paths in it start from."""
 
+import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 
+from evaluators.index import packaged_rubrics
 from flows.plan_file import read_plan
-from flows.wiring import build_parts
-from tailwatch.errors import PlanError
-from tests.flows.parts import migrated_store
+from flows.wiring import open_parts
+from storage.store import open_store
+from tailwatch.settings import Settings
 
 PLAN = """\
-source:
-  use: files
-  name: mine
-  options: {path: traces.jsonl}
-measures: [latency_ms, cost_usd]
+source: {use: files, name: app, options: {path: TRACES}}
 evaluators:
-  - use: lexical_support
-rules:
+  - use: precision@5
+    options: {judgements: own.yaml}
 """
 
 
-def problems_of(folder: Path, rules: str) -> list[str]:
-    path = folder / "plan.yaml"
-    path.write_text(PLAN + rules, encoding="utf-8")
-    with migrated_store(folder) as store:
-        try:
-            build_parts(read_plan(path), None, store)
-        except PlanError as error:
-            return [problem.removeprefix(f"{path}:") for problem in error.problems]
-    return []
-
-
-@pytest.mark.parametrize(
-    ("second", "line", "says"),
-    [
-        ("{use: tail_evidence, name: mine}", 10, "latency_ms is watched by the tail_evidence rule"),
-        (
-            "{use: tail_evidence, name: mine, series: [cost_usd, latency_ms]}",
-            10,
-            "latency_ms is watched by the tail_evidence rule 'tail_evidence' already",
-        ),
-        (
-            "{use: limit, series: [latency_ms], options: {line: 4000, quantile: p10}}",
-            10,
-            "the bad end of latency_ms is the high one; use a quantile such as p95, or `share`",
-        ),
-        (
-            "{use: limit, series: [lexical_support], options: {line: 0.5, quantile: p95}}",
-            10,
-            "the bad end of lexical_support is the low one",
-        ),
-    ],
-)
-def test_a_rule_that_cannot_stand_beside_what_is_there(
-    tmp_path: Path, second: str, line: int, says: str
+@pytest.mark.parametrize("path", ["traces.jsonl", "~/traces.jsonl"])
+def test_paths_start_from_the_folder_of_the_plan_and_a_tilde_from_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    first = "  - {use: tail_evidence, series: [latency_ms]}\n"
-    (problem,) = problems_of(tmp_path, f"{first}  - {second}\n")
-    assert problem.startswith(f"{line}: ")
-    assert says in problem
+    folder = tmp_path / "plan"
+    (tmp_path / "elsewhere").mkdir()
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "traces.jsonl").write_text(
+        '{"trace_id": "t", "timestamp": "2026-03-02T10:00:00Z"}\n', encoding="utf-8"
+    )
+    shutil.copy(packaged_rubrics()["document_relevance"], folder / "own.yaml")
+    (folder / "plan.yaml").write_text(PLAN.replace("TRACES", path), encoding="utf-8")
+    monkeypatch.setenv("TAILWATCH_STORE_URL", f"sqlite:///{tmp_path / 'store.db'}")
+    settings = Settings()
+    with open_store(settings.store) as store:
+        store.upgrade()
 
+    async def opened() -> tuple[bool, str]:
+        async with open_parts(read_plan(folder / "plan.yaml"), settings) as parts:
+            health = await parts.source.check()
+            return health.ok, parts.evaluators[0].evaluator.version
 
-def test_rules_on_series_of_their_own_stand_beside_one_another(tmp_path: Path) -> None:
-    rules = """\
-  - {use: tail_evidence, series: [latency_ms]}
-  - {use: tail_evidence, name: costs, series: [cost_usd], options: {weeks: 8}}
-  - {use: limit, series: [latency_ms], options: {line: 4000, quantile: p95}}
-  - {use: limit, name: support, options: {line: 0.5, share: 0.2}}
-"""
-    assert problems_of(tmp_path, rules) == []
+    ok, version = asyncio.run(opened())
+    assert ok
+    assert "judgements=own/" in version
