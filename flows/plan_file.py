@@ -59,9 +59,9 @@ def read_plan(path: Path) -> PlanFile:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the plan {path} cannot be read: {error}") from error
-    root = _parse(path, text)
+    root, document = _parse(path, text)
     try:
-        plan = Plan.model_validate(yaml.load(text, Loader=_PlanLoader))  # noqa: S506 - a safe one
+        plan = Plan.model_validate(document)
     except ValidationError as error:
         raise PlanError(
             _sentence(path, root, fault["loc"], _message(fault["msg"], _shown(fault)))
@@ -70,31 +70,36 @@ def read_plan(path: Path) -> PlanFile:
     return PlanFile(path=path, plan=plan, root=root)
 
 
-def _parse(path: Path, text: str) -> yaml.Node:
+def _parse(path: Path, text: str) -> tuple[yaml.Node, Any]:
+    """The nodes, which know their lines, and the values."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        twice = list(_repeated_keys(root))
+        document = yaml.load(text, Loader=_PlanLoader)  # noqa: S506 - a safe one
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PlanError([f"{path}:{line}: not valid YAML: {error.problem}"]) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise PlanError([f"{path}:1: not valid YAML: {error}"]) from None
+    except RecursionError:
+        raise PlanError([f"{path}:1: nested too deeply, or an alias inside itself"]) from None
     if not isinstance(root, yaml.MappingNode):
         raise PlanError([f"{path}:1: a plan is a mapping that begins with `source:`"])
-    twice = list(_repeated_keys(root))
     if twice:
         raise PlanError(
             f"{path}:{key.start_mark.line + 1}: {key.value}: given twice; keep one" for key in twice
         )
-    return root
+    return root, document
 
 
-def _repeated_keys(node: yaml.Node) -> Iterable[yaml.ScalarNode]:
+def _repeated_keys(node: yaml.Node | None) -> Iterable[yaml.ScalarNode]:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            if key.value in seen:
-                yield key
-            seen.add(key.value)
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    yield key
+                seen.add(key.value)
             yield from _repeated_keys(value)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -133,6 +138,8 @@ def _message(message: str, given: Any) -> str:
     text = message.removeprefix("Value error, ")
     if text == "Extra inputs are not permitted":
         return "not a known setting here; see docs/plan.md for those that are"
+    if text.startswith("Input should be a valid dictionary"):
+        return f"must hold settings, as in `use: NAME` (got {given!r})"
     if text == "Field required":
         return "missing; it has to be given"
     if isinstance(given, str | int | float) and repr(given) not in text:

@@ -101,8 +101,9 @@ def run_lines(report: RunReport, command: str) -> list[str]:
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
     unreadable = f", {counts['unreadable']:,} traces unreadable" if counts["unreadable"] else ""
     cost = f" Judges cost {report.cost_usd:.4f} USD." if report.cost_usd else ""
+    hours = "1 hour" if counts["windows"] == 1 else f"{counts['windows']:,} hours"
     return [
-        f"{counts['windows']:,} hours evaluated: {counts['listed']:,} traces listed, "
+        f"{hours} evaluated: {counts['listed']:,} traces listed, "
         f"{counts['scored']:,} scores{skipped}{failed}{unreadable}.{cost}",
         f"Next: {command} scores, {command} coverage, {command} alerts check",
     ]

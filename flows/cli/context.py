@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DEMO_PLAN = ROOT / "datasets" / "demo" / "tailwatch.yaml"
 
+LEAST_COLUMNS = 20
+
 _errors = Console(stderr=True, highlight=False)
 
 
@@ -77,9 +79,13 @@ def chosen(context: typer.Context) -> CommandContext:
 
 
 def console() -> Console:
-    """Where tables go: standard output, never less than 100 columns when it is not a terminal."""
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "120"))
-    return Console(highlight=False, width=width)
+    """Where tables go: standard output, as wide as COLUMNS says, or 120 where there is no terminal.
+
+    A COLUMNS that is no number, or too few to show anything, is passed over.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    wide = int(columns) if columns.isdecimal() and int(columns) >= LEAST_COLUMNS else 120
+    return Console(highlight=False, width=None if sys.stdout.isatty() else wide)
 
 
 def say_error(message: str) -> None:
@@ -125,6 +131,8 @@ def parse_moment(text: str, option: str) -> datetime:
             f"{option} is {text!r}; write a time such as 2026-11-14, 2026-11-14T23 or "
             "2026-11-14T23:00Z"
         ) from None
+    if not 1970 <= moment.year <= 9000:
+        raise ConfigurationError(f"{option} is {text!r}; its year must be 1970 or later")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -72,9 +72,13 @@ def main() -> None:
     except TailwatchError as error:
         say_error(str(error))
         sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        say_error("stopped; what was finished is recorded, and running again goes on from there")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as stop:
+        # typer turns Ctrl-C into this code and says nothing.
+        if stop.code == EXIT_INTERRUPTED:
+            say_error(
+                "stopped; what was finished is recorded, and running again goes on from there"
+            )
+        # A reader such as `head` that has seen enough is no failure.
+        if isinstance(stop.__context__, BrokenPipeError):
+            sys.exit(0)
+        raise

@@ -26,7 +26,8 @@ from flows.runs import RunReport, due_windows, run_windows
 from flows.terminal import coverage_table, run_lines
 from flows.wiring import open_parts
 from storage.records import RunKind
-from tailwatch.window import Window
+from tailwatch.errors import ConfigurationError
+from tailwatch.window import Window, floor_hour
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -48,6 +49,8 @@ def run(
     """Evaluate one hour, or all hours that are due. Needs no server; twice changes nothing."""
     command = chosen(context)
     chosen_hour = None if hour is None else Window.hour_of(parse_moment(hour, "--hour"))
+    if chosen_hour is not None:
+        _refuse_unfinished(chosen_hour, "--hour")
 
     async def work() -> RunReport:
         async with open_parts(command.plan_file(), command.settings) as parts:
@@ -77,7 +80,9 @@ def backfill(
 ) -> None:
     """Evaluate past hours: after a rubric, a model or an evaluator changed, or an outage."""
     command = chosen(context)
-    windows = list(parse_range(start, end).hours())
+    wanted = parse_range(start, end)
+    _refuse_unfinished(wanted, "--to")
+    windows = list(wanted.hours())
 
     async def work() -> RunReport | None:
         async with open_parts(command.plan_file(), command.settings) as whole:
@@ -96,6 +101,16 @@ def backfill(
     report = asyncio.run(work())
     if report is not None:
         _show(command, report, as_json)
+
+
+def _refuse_unfinished(window: Window, option: str) -> None:
+    """An hour to come, once recorded as evaluated, would be the newest one that everyone sees."""
+    over = floor_hour(now())
+    if window.end > over:
+        raise ConfigurationError(
+            f"{option}: {window} is not over yet; the last full hour ended at "
+            f"{over:%Y-%m-%dT%H:%MZ}"
+        )
 
 
 async def run_with_progress(
