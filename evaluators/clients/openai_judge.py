@@ -248,6 +248,13 @@ def _refuse_unusable(url: str | None, key: str) -> None:
             f"the judge's address is {shown(url)!r}; it must start with http:// or https:// and "
             "usually ends in /v1"
         )
+    try:
+        httpx2.URL(url or OPENAI_URL)
+    except httpx2.InvalidURL:
+        raise ConfigurationError(
+            f"the judge's address {shown(url or OPENAI_URL)!r} is not a URL; it is of the form "
+            "http://host:port/v1"
+        ) from None
     if not (key.isascii() and key.isprintable()):
         raise ConfigurationError(
             "the judge's API key has characters that no key has, such as a curly quote or a line "

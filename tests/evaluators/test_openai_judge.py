@@ -322,6 +322,7 @@ def test_a_lone_surrogate_can_be_asked_about() -> None:
     [
         (None, None, "OPENAI_API_KEY"),
         ("localhost:8080", None, "http://"),
+        ("http://me:secret@[::1", "k", "not a URL"),
         (None, "sk-\u201dabc", "copy it again"),
         (None, "sk-x", "judge.price"),
     ],
