@@ -1,0 +1,11 @@
+"""What every test shares: no test fails for being slow, since machines are shared and noisy."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "tailwatch",
+    parent=settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tailwatch")
