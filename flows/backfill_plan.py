@@ -61,16 +61,17 @@ def with_evaluators(parts: Parts, names: Collection[str]) -> Parts:
 class Estimate:
     """What a backfill would do.
 
-    `evaluations` counts what is outstanding by evaluator. `worst_case_usd` is what the judges
-    would cost if every call took the longest prompt and the longest answer that it may, before the
-    cap; None when no judge is involved.
+    `evaluations` counts what is outstanding by evaluator. `one_call_each_usd` is what the judges
+    would cost at one call for each, with the longest prompt and answer it may have, before the cap:
+    no bound, since a rubric over documents asks several times and a failed call is tried again.
+    None when no judge is involved.
     """
 
     windows: int
     listed: int
     to_fetch: int
     evaluations: dict[str, int]
-    worst_case_usd: float | None
+    one_call_each_usd: float | None
     cap_usd: float | None
 
 
@@ -107,12 +108,12 @@ async def estimate(
         listed=listed,
         to_fetch=to_fetch,
         evaluations=evaluations,
-        worst_case_usd=_worst_case(parts, evaluations),
+        one_call_each_usd=_one_call_each(parts, evaluations),
         cap_usd=parts.judge.cap_usd if parts.judge else None,
     )
 
 
-def _worst_case(parts: Parts, evaluations: dict[str, int]) -> float | None:
+def _one_call_each(parts: Parts, evaluations: dict[str, int]) -> float | None:
     if parts.judge is None:
         return None
     judged = [p for p in parts.evaluators if _is_judged(p, parts)]

@@ -59,12 +59,14 @@ def estimate_note(counted: Estimate) -> str:
     ]
     if not total:
         return "\n".join([*lines[:1], "", "Nothing is outstanding: a run would change nothing."])
-    if counted.worst_case_usd is None:
+    if counted.one_call_each_usd is None:
         return "\n".join([*lines, "No judge takes part: it costs no money."])
     return "\n".join(
         [
             *lines,
-            f"Judges would cost at most {counted.worst_case_usd:.2f} USD; a run stops paying at "
-            f"its cap of {counted.cap_usd:.2f} USD and records the rest as over budget.",
+            f"A run pays its judges at most its cap of {counted.cap_usd:.2f} USD and records the "
+            "rest as over budget. One call for each evaluation, each as long as it may be, would "
+            f"be {counted.one_call_each_usd:.2f} USD; a rubric over documents asks once for each "
+            "document, and a failed call is tried again.",
         ]
     )

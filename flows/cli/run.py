@@ -160,7 +160,7 @@ async def _dry_run(parts: Parts, windows: Sequence[Window], redo: Redo, as_json:
                 "listed": counted.listed,
                 "to_fetch": counted.to_fetch,
                 "evaluations": counted.evaluations,
-                "worst_case_usd": counted.worst_case_usd,
+                "one_call_each_usd": counted.one_call_each_usd,
                 "cap_usd": counted.cap_usd,
             }
         )
