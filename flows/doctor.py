@@ -113,5 +113,10 @@ def _owed(parts: Parts, now: datetime) -> Checked:
     last = parts.store.last_window(parts.source.name)
     since = f"the newest evaluated hour is {last}" if last else "no hour is evaluated yet"
     if owed:
-        return Checked("hours", None, f"{len(owed)} hours are owed; {since}")
+        return Checked(
+            "hours",
+            None,
+            f"{len(owed)} hours are owed; `tailwatch run` or the next hourly run takes them; "
+            f"{since}",
+        )
     return Checked("hours", True, f"none is owed; {since}")

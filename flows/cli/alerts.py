@@ -68,7 +68,8 @@ def check(
         )
     else:
         out = console()
-        out.print(f"{len(report.checked)} hours checked, {len(alerts)} alerts open.")
+        opened = "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"
+        out.print(f"{len(report.checked)} hours checked, {opened} open.")
         if report.monitors:
             out.print(f"{report.monitors:,} monitors share the false-alarm budget.")
         for alert in alerts:
