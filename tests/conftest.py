@@ -6,6 +6,7 @@ settings.register_profile(
     "tailwatch",
     parent=settings(),
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tailwatch")
