@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from storage.alert_rows import alert_of, alert_row, event_of, event_row
+from storage.alert_tables import ALERT_CHECKS, ALERT_EVENTS, ALERTS
 from storage.connected import Connected
 from storage.outbox import put_in_outbox
 from storage.records import Notice
-from storage.tables import ALERT_CHECKS, ALERT_EVENTS, ALERTS
 from storage.upsert import upsert
 from tailwatch.alert import Alert, AlertEvent, AlertState
 from tailwatch.errors import AlertChangedError, ConfigurationError

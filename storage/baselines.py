@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select
 
+from storage.alert_tables import BASELINES, TAIL_COUNTS, TAIL_HOURS
 from storage.connected import Connected
 from storage.queries import of_series
 from storage.records import BaselineRecord
 from storage.rows import series_of, series_row, short_hash
-from storage.tables import BASELINES, TAIL_COUNTS, TAIL_HOURS
 from storage.upsert import upsert
 from tailwatch.evaluation import Series
 

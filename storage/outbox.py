@@ -18,10 +18,10 @@ from sqlalchemy import (
     update,
 )
 
+from storage.alert_tables import ALERTS, OUTBOX
 from storage.connected import Connected
 from storage.outbox_rows import notice_record_of, notice_row
 from storage.records import Notice, NoticeRecord, NoticeState
-from storage.tables import ALERTS, OUTBOX
 from storage.upsert import upsert
 from tailwatch.alert import AlertState
 

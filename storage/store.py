@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from storage import schema
 from storage.alerts import AlertRecords
 from storage.baselines import BaselineRecords
+from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
 from storage.ledger import WindowLedger
@@ -17,12 +18,14 @@ from storage.runs import RunRecords
 from storage.samples import ScoreSamples
 from storage.sampling_days import SamplingDays
 from storage.summaries import SummaryRecords
-from storage.tables import Row
 from storage.tail_counts import TailCounts
 from storage.traces import TraceRecords
 from storage.worst import WorstTraces
 from tailwatch.errors import StoreError
 from tailwatch.plan import KeepText
+
+METADATA = Row.metadata
+"""Every table: those that the parts of the store, imported above, declare."""
 
 
 class Store(
@@ -62,7 +65,7 @@ class Store(
         with self.database.read() as connection:
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in Row.metadata.sorted_tables
+                for table in METADATA.sorted_tables
             }
 
     def close(self) -> None:

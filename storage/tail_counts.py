@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
+from storage.alert_tables import TAIL_COUNTS, TAIL_HOURS, TAIL_STATES
 from storage.connected import Connected
 from storage.queries import in_hours
 from storage.records import TailCount, TailHour, TailState
 from storage.rows import series_of
-from storage.tables import SUMMARIES, TAIL_COUNTS, TAIL_HOURS, TAIL_STATES
+from storage.tables import SUMMARIES
 from storage.text import full_text, key_text
 from storage.upsert import upsert
 from tailwatch.alert import Segment

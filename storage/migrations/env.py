@@ -8,7 +8,7 @@ from sqlalchemy import Connection, types
 
 from storage.database import make_engine, store_url
 from storage.schema import VERSION_TABLE
-from storage.tables import Row
+from storage.store import METADATA
 from storage.types import Amount, Count, SafeJson, SafeText, UTCDateTime
 from tailwatch.settings import Settings
 
@@ -29,7 +29,7 @@ def render_item(kind: str, item: Any, _: AutogenContext) -> str | Literal[False]
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Row.metadata,
+        target_metadata=METADATA,
         version_table=VERSION_TABLE,
         render_as_batch=connection.dialect.name == "sqlite",
         render_item=render_item,

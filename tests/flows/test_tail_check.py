@@ -19,8 +19,8 @@ from flows.parts import Parts, PlannedRule
 from flows.runs import run_windows
 from flows.tail_check import TailCheck
 from flows.tail_counting import count_tails
+from storage.alert_tables import TAIL_COUNTS, TAIL_HOURS, TAIL_STATES
 from storage.store import Store
-from storage.tables import TAIL_COUNTS, TAIL_HOURS, TAIL_STATES
 from tailwatch.alert import ALL_TRAFFIC, AlertState, FindingStatus, Segment
 from tailwatch.evaluation import Series
 from tailwatch.outcome import Score
