@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from flows.cli import administer, alerts, baseline, demo, look, notify, run
+from flows.cli import administer, alerts, baseline, demo, judge, look, notify, run
 from flows.cli.context import CommandContext, say_error
 from tailwatch import __version__
 from tailwatch.errors import ConfigurationError, TailwatchError
@@ -26,6 +26,7 @@ run.register(app)
 look.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(judge.app, name="judge")
 app.add_typer(notify.app, name="notify")
 app.add_typer(administer.plan_app, name="plan")
 app.add_typer(administer.db_app, name="db")

@@ -1,0 +1,10 @@
+"""`tailwatch judge`: how far the judge can be believed, and a judge of your own on this machine."""
+
+import typer
+
+app = typer.Typer(help="Judges: validate them, and serve one yourself.", no_args_is_help=True)
+
+
+@app.callback()
+def judge() -> None:
+    """Keeps this a group whatever the number of its commands."""
