@@ -12,6 +12,7 @@ from storage.baselines import BaselineRecords
 from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
+from storage.judge_calls import JudgeCalls
 from storage.ledger import WindowLedger
 from storage.outbox import Outbox
 from storage.runs import RunRecords
@@ -41,6 +42,7 @@ class Store(
     TailCounts,
     WindowLedger,
     RunRecords,
+    JudgeCalls,
 ):
     """Everything that tailwatch remembers. May be used by several threads and processes at once.
 
