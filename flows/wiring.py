@@ -26,6 +26,9 @@ from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import EvaluatorTools
 from tailwatch.settings import Settings
 
+SOURCES_FOLDER = "sources"
+"""Where below `TAILWATCH_HOME` a source keeps what it can make again."""
+
 
 @asynccontextmanager
 async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[Parts]:
@@ -37,7 +40,7 @@ async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[P
     try:
         with opened_store(settings, plan_file.plan) as store:
             store.check_schema()
-            yield build_parts(plan_file, judge, store)
+            yield build_parts(plan_file, judge, store, settings.home / SOURCES_FOLDER)
     finally:
         if judge is not None:
             await judge.close()
@@ -66,8 +69,13 @@ def build_judge(plan: JudgePlan | None, settings: Settings) -> OpenAIJudge | Non
     return make_judge(chosen, url=settings.judge_url, api_key=key, model=settings.judge_model)
 
 
-def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) -> Parts:
-    """The plan's parts. Raises PlanError with a line for each that cannot be built."""
+def build_parts(
+    plan_file: PlanFile, judge: OpenAIJudge | None, store: Store, cache: Path | None = None
+) -> Parts:
+    """The plan's parts; `cache` is a folder for what the source can make again.
+
+    Raises PlanError with a line for each part that cannot be built.
+    """
     plan, folder = plan_file.plan, plan_file.folder
     problems: list[str] = []
 
@@ -79,7 +87,7 @@ def build_parts(plan_file: PlanFile, judge: OpenAIJudge | None, store: Store) ->
             return None
 
     source_plan = plan.source.model_copy(update={"options": _rooted(plan.source.options, folder)})
-    source = built(("source",), build_source, source_plan)
+    source = built(("source",), build_source, source_plan, cache)
     qrels = (
         None
         if plan.qrels is None

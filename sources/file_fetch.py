@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sources.faults import printable, sentence
+from sources.file_catalog import KeptLine
 from sources.file_index import Entry
 from sources.file_lines import line_at, open_lines
-from sources.file_scan import Place
 from sources.log_records import LogRow
 from sources.log_traces import trace_of
 from sources.trace_lines import read_line
@@ -39,9 +39,9 @@ def fetch_entries(source: str, entries: Sequence[Entry]) -> Iterator[Trace | Fet
             yield from [item] * wanted[item.trace_id or ""]
 
 
-def _by_file(pending: Mapping[str, _Pending]) -> dict[Path, list[tuple[Place, str, int]]]:
+def _by_file(pending: Mapping[str, _Pending]) -> dict[Path, list[tuple[KeptLine, str, int]]]:
     """For each file the places to read, with the trace's id and the row's number in the trace."""
-    places: dict[Path, list[tuple[Place, str, int]]] = {}
+    places: dict[Path, list[tuple[KeptLine, str, int]]] = {}
     for trace_id, trace in pending.items():
         for number, place in enumerate(trace.entry.places):
             places.setdefault(place.path, []).append((place, trace_id, number))
@@ -51,7 +51,7 @@ def _by_file(pending: Mapping[str, _Pending]) -> dict[Path, list[tuple[Place, st
 def _read_file(
     source: str,
     path: Path,
-    places: Sequence[tuple[Place, str, int]],
+    places: Sequence[tuple[KeptLine, str, int]],
     pending: dict[str, _Pending],
 ) -> Iterator[Trace | FetchError]:
     done = 0
@@ -73,7 +73,7 @@ def _read_file(
 
 
 def _add_line(
-    source: str, line: bytes, place: Place, number: int, trace: _Pending
+    source: str, line: bytes, place: KeptLine, number: int, trace: _Pending
 ) -> Trace | FetchError | None:
     """The trace once its last line is there, an error when this is not its line, else None."""
     trace_id = trace.entry.ref.trace_id
@@ -92,5 +92,5 @@ def _add_line(
         return _error(source, place, trace_id, sentence(error))
 
 
-def _error(source: str, place: Place, trace_id: str, message: str) -> FetchError:
+def _error(source: str, place: KeptLine, trace_id: str, message: str) -> FetchError:
     return FetchError(source=source, location=place.location, message=message, trace_id=trace_id)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from io import BufferedIOBase
 from pathlib import Path
 
@@ -12,11 +13,12 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _SKIP_BYTES = 1024 * 1024
+_MARK_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line: its number from 1, where it starts in the (unpacked) file, and its bytes.
+    """One line: its number from 1, where it starts in the (unpacked) file, its size, its bytes.
 
     `text` is None for a line over MAX_LINE_BYTES. `ended` is False for a last line without a
     newline in a plain file, which may still be being written.
@@ -24,6 +26,7 @@ class Line:
 
     number: int
     offset: int
+    size: int
     text: bytes | None
     ended: bool
 
@@ -48,21 +51,35 @@ def open_lines(path: Path) -> Iterator[tuple[BufferedIOBase, bool]]:
             yield unpacked, True
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """Each line of the file, blank ones included.
+def read_lines(path: Path, offset: int = 0, number: int = 1) -> Iterator[Line]:
+    """Each line of the file, blank ones included; from the line `number` on that is at `offset`.
 
     Raises OSError when the file cannot be read, CutOffError where compressed data end early.
     """
     with open_lines(path) as (file, packed):
-        number, offset = 1, 0
+        file.seek(offset)
         while raw := _readline(file, MAX_LINE_BYTES + 1):
             size, ended = len(raw), raw.endswith(b"\n")
             too_long = size > MAX_LINE_BYTES and not ended
             while too_long and not ended and (more := _readline(file, _SKIP_BYTES)):
                 size, ended = size + len(more), more.endswith(b"\n")
             text = None if too_long else _clean(raw, offset)
-            yield Line(number=number, offset=offset, text=text, ended=ended or packed)
+            yield Line(number=number, offset=offset, size=size, text=text, ended=ended or packed)
             number, offset = number + 1, offset + size
+
+
+def mark_of(path: Path, end: int) -> bytes | None:
+    """What recognises the first `end` bytes of a plain file that only grows: a hash of its first
+    and last few thousand of them. None for a packed file, which cannot be read on from a place.
+
+    Raises OSError when the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(min(end, _MARK_BYTES))
+        if head.startswith(_GZIP):
+            return None
+        file.seek(max(0, end - _MARK_BYTES))
+        return blake2b(head + file.read(min(end, _MARK_BYTES)), digest_size=16).digest()
 
 
 def line_at(file: BufferedIOBase, offset: int) -> bytes:

@@ -9,6 +9,9 @@ from tailwatch.errors import SourceError
 
 _GLOB = frozenset("*?[")
 
+Stamp = tuple[int, int, int, int]
+"""A file's device, inode, size and time of change."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
@@ -18,7 +21,7 @@ class FoundFile:
     """
 
     path: Path
-    stamp: tuple[int, int, int, int] | None
+    stamp: Stamp | None
 
 
 def find_files(patterns: Sequence[str]) -> list[FoundFile]:

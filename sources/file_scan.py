@@ -1,81 +1,99 @@
-"""What one file holds, without its texts: the traces' listing and where each line stands."""
+"""What one file holds, without its texts: each line as it is kept, or what is wrong with it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from sources.faults import printable
+from sources.file_catalog import KeptError, KeptLine
 from sources.file_lines import MAX_LINE_BYTES, CutOffError, Line, read_lines
 from sources.log_records import LogRow
 from sources.trace_lines import BrokenTrace, Malformed, read_line
-from tailwatch.trace import FetchError, Trace, TraceRef
+from tailwatch.trace import Trace, TraceRef
 
 MAX_ERRORS_PER_FILE = 1000
 """More malformed lines than these are counted, not described one by one."""
 
+TRACE_REF = TypeAdapter(TraceRef)
+LOG_ROW = TypeAdapter(LogRow)
+BROKEN = TypeAdapter(BrokenTrace)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a line stands; `location` is how it is told to people."""
+class ScannedLine:
+    """One line that holds something. `ended` says that a newline closed it, at `end` bytes."""
 
-    path: Path
+    found: KeptLine | KeptError
     number: int
-    offset: int
-
-    @property
-    def location(self) -> str:
-        return f"{self.path}:{self.number}"
-
-
-@dataclass(slots=True, kw_only=True)
-class FileScan:
-    """The lines of one file: whole traces, log rows, broken traces; and what could not be read."""
-
-    lines: list[tuple[Place, TraceRef | LogRow | BrokenTrace]] = field(default_factory=list)
-    errors: list[FetchError] = field(default_factory=list)
-    malformed: int = 0
+    ended: bool
+    end: int
     has_output: bool = False
 
 
-def scan_file(source: str, path: Path) -> FileScan:
-    """Everything in the file, in order. Raises OSError when it cannot be opened or read."""
-    scan = FileScan()
-    last = 0
+def scan_lines(source: str, path: Path, offset: int, number: int) -> Iterator[ScannedLine]:
+    """Everything in the file from the line `number` on, which is at `offset`, in order.
+
+    Raises OSError when it cannot be opened or read.
+    """
+    last, end = number - 1, offset
     try:
-        for line in read_lines(path):
-            last = line.number
+        for line in read_lines(path, offset, number):
+            last, end = line.number, line.offset + line.size
             if line.text != b"":
-                _add(scan, source, path, line)
+                yield from _scanned(source, path, line)
     except CutOffError as error:
-        _add_error(scan, source, f"{path}:{last + 1}", str(error))
-    if scan.malformed > MAX_ERRORS_PER_FILE:
-        more = scan.malformed - MAX_ERRORS_PER_FILE
-        scan.errors.append(
-            FetchError(source=source, location=str(path), message=f"{more:,} more malformed lines")
+        location = f"{path}:{last + 1}"
+        fault = KeptError(offset=end, location=location, message=printable(str(error)))
+        yield ScannedLine(found=fault, number=last + 1, ended=False, end=end)
+
+
+def read_kept(line: KeptLine) -> TraceRef | LogRow | BrokenTrace:
+    """What a listing needs of a line, as it was kept."""
+    kinds: Mapping[str, TypeAdapter[TraceRef] | TypeAdapter[LogRow] | TypeAdapter[BrokenTrace]]
+    kinds = {"trace": TRACE_REF, "row": LOG_ROW, "broken": BROKEN}
+    return kinds[line.kind].validate_json(line.listed)
+
+
+def _scanned(source: str, path: Path, line: Line) -> Iterator[ScannedLine]:
+    location = f"{path}:{line.number}"
+    has_output = False
+    found: KeptLine | KeptError
+
+    def fault(message: str) -> KeptError:
+        return KeptError(offset=line.offset, location=location, message=printable(message))
+
+    def kept(trace_id: str, kind: str, listed: bytes) -> KeptLine:
+        return KeptLine(
+            path=path,
+            number=line.number,
+            offset=line.offset,
+            trace_id=trace_id,
+            kind=kind,
+            listed=listed,
         )
-    return scan
 
-
-def _add(scan: FileScan, source: str, path: Path, line: Line) -> None:
-    place = Place(path=path, number=line.number, offset=line.offset)
     if line.text is None:
-        limit = MAX_LINE_BYTES // 1024**2
-        _add_error(scan, source, place.location, f"the line is longer than {limit} MiB")
-        return
-    read = read_line(source, line.text)
-    if isinstance(read, Malformed):
-        if line.ended or not read.may_be_unfinished:
-            _add_error(scan, source, place.location, read.message)
-    elif isinstance(read, Trace):
-        scan.has_output = scan.has_output or bool(read.output)
-        scan.lines.append((place, read.ref))
-    elif isinstance(read, LogRow):
-        scan.has_output = scan.has_output or bool(read.record.output)
-        scan.lines.append((place, read.without_texts()))
+        found = fault(f"the line is longer than {MAX_LINE_BYTES // 1024**2} MiB")
     else:
-        scan.lines.append((place, read))
-
-
-def _add_error(scan: FileScan, source: str, location: str, message: str) -> None:
-    scan.malformed += 1
-    if scan.malformed <= MAX_ERRORS_PER_FILE:
-        scan.errors.append(FetchError(source=source, location=location, message=printable(message)))
+        read = read_line(source, line.text)
+        if isinstance(read, Malformed):
+            if not line.ended and read.may_be_unfinished:
+                return
+            found = fault(read.message)
+        elif isinstance(read, Trace):
+            has_output = bool(read.output)
+            found = kept(read.trace_id, "trace", TRACE_REF.dump_json(read.ref))
+        elif isinstance(read, LogRow):
+            has_output = bool(read.record.output)
+            found = kept(read.record.trace_id, "row", LOG_ROW.dump_json(read.without_texts()))
+        else:
+            found = kept(read.trace_id, "broken", BROKEN.dump_json(read))
+    yield ScannedLine(
+        found=found,
+        number=line.number,
+        ended=line.ended,
+        end=line.offset + line.size,
+        has_output=has_output,
+    )

@@ -6,6 +6,7 @@ Both formats, and what is done with lines that are wrong, are described in docs/
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sources.faults import printable, sentences
 from sources.file_fetch import fetch_entries
-from sources.file_index import FileIndex, Key
+from sources.file_index import Entry, FileIndex, Key
 from tailwatch.errors import ConfigurationError, SourceError
 from tailwatch.protocols import Health, Page
 from tailwatch.trace import FetchError, Trace, TraceRef
@@ -41,21 +42,23 @@ class FilesOptions(BaseModel):
     ]
 
 
-def files_source(name: str, options: Mapping[str, Any]) -> "FilesSource":
+def files_source(name: str, options: Mapping[str, Any], cache: Path | None = None) -> "FilesSource":
     """A source over the files of `options["path"]`. Raises ConfigurationError for wrong options."""
     try:
         accepted = FilesOptions.model_validate(dict(options))
     except ValidationError as error:
         raise ConfigurationError(f"source `files`, option {sentences(error)}") from error
-    return FilesSource(name, accepted.path)
+    return FilesSource(name, accepted.path, cache)
 
 
 class FilesSource:
-    """The traces in some files. Files are scanned when a listing starts; texts stay on disk."""
+    """The traces in some files. What is new in them is read when a listing starts; texts stay on
+    disk, and so does the index of what was read, in the folder `cache` if there is one.
+    """
 
-    def __init__(self, name: str, patterns: Sequence[str]) -> None:
+    def __init__(self, name: str, patterns: Sequence[str], cache: Path | None = None) -> None:
         self.name = name
-        self._index = FileIndex(name, patterns)
+        self._index = FileIndex(name, patterns, cache and cache / _index_name(name, patterns))
         self._scanned = False
 
     async def check(self) -> Health:
@@ -64,16 +67,16 @@ class FilesSource:
             await self._refresh()
         except SourceError as error:
             return Health(ok=False, sentence=str(error))
-        index = self._index
-        files = _count(len(index.files), "file")
-        malformed = _count(index.malformed, "malformed line")
-        if index.newest is None:
+        found = await asyncio.to_thread(self._index.counts)
+        files = _count(found.files, "file")
+        malformed = _count(found.malformed, "malformed line")
+        if found.newest is None:
             return Health(ok=False, sentence=f"{files} without a single trace, {malformed}")
-        newest = f"{index.newest:%Y-%m-%d %H:%M} UTC"
-        texts = "with" if index.has_output else "without"
+        newest = f"{found.newest:%Y-%m-%d %H:%M} UTC"
+        texts = "with" if found.has_output else "without"
         return Health(
             ok=True,
-            sentence=f"{_count(len(index), 'trace')} in {files}, the newest of {newest}, "
+            sentence=f"{_count(found.traces, 'trace')} in {files}, the newest of {newest}, "
             f"{malformed}, {texts} output texts",
         )
 
@@ -92,7 +95,7 @@ class FilesSource:
             low = max(low, _after(cursor))
         if cursor is None or not self._scanned:
             await self._refresh()
-        entries = self._index.between(low, window.end, limit + 1)
+        entries = await asyncio.to_thread(self._index.between, low, window.end, limit + 1)
         refs = [entry.ref for entry in entries[:limit]]
         return Page(
             items=refs,
@@ -102,12 +105,13 @@ class FilesSource:
 
     async def fetch(self, refs: Sequence[TraceRef]) -> AsyncIterator[Trace | FetchError]:
         """Each trace in full, or why not, in the order of the files."""
-        if not all(map(self._knows, refs)):
+        known = await self._known(refs)
+        if len(known) < len({ref.trace_id for ref in refs}):
             await self._refresh()
+            known = await self._known(refs)
         entries = []
         for ref in refs:
-            entry = self._index.entry(ref.trace_id)
-            if entry is None or ref.source != self.name:
+            if ref.trace_id not in known or ref.source != self.name:
                 yield FetchError(
                     source=self.name,
                     location=printable(ref.trace_id),
@@ -115,18 +119,24 @@ class FilesSource:
                     trace_id=ref.trace_id,
                 )
             else:
-                entries.append(entry)
+                entries.append(known[ref.trace_id])
         items = fetch_entries(self.name, entries)
         while batch := await asyncio.to_thread(_take, items):
             for item in batch:
                 yield item
 
-    def _knows(self, ref: TraceRef) -> bool:
-        return self._index.entry(ref.trace_id) is not None
+    async def _known(self, refs: Sequence[TraceRef]) -> dict[str, Entry]:
+        return await asyncio.to_thread(self._index.entries, [ref.trace_id for ref in refs])
 
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._index.refresh)
         self._scanned = True
+
+
+def _index_name(name: str, patterns: Sequence[str]) -> str:
+    """A file name of its own for each source and set of files."""
+    whose = repr((name, sorted(str(Path(pattern).absolute()) for pattern in patterns)))
+    return f"files-{blake2b(whose.encode('utf-8', 'replace'), digest_size=8).hexdigest()}.index"
 
 
 def _count(number: int, noun: str) -> str:

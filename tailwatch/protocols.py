@@ -7,6 +7,7 @@ time is the argument `now`, never read below `flows`.
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from tailwatch.alert import Change, Direction, Finding, ScoreSample, Severity
@@ -107,22 +108,31 @@ class JudgeQuestion:
     """What a judge is asked: a closed question about text that may be hostile.
 
     `instructions` come from the rubric; `material` holds the trace's texts, already delimited and
-    capped in length. The answer is one of `choices`.
+    capped in length. The answer is one of `choices`. `rubric` and `version` say who asks, for the
+    books. Two questions that are equal have one verdict, which is paid for once; whoever wants
+    several opinions numbers them with `sample`.
     """
 
     instructions: str
     material: str
     choices: tuple[str, ...]
     max_output_tokens: int = 400
+    rubric: str = ""
+    version: str = ""
+    sample: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A judge's answer: one of the question's choices, and why."""
+    """A judge's answer: one of the question's choices, and why.
+
+    `reused_from` is when it was given, if it was paid for earlier; then its usage is free.
+    """
 
     choice: str
     explanation: str
     usage: Usage
+    reused_from: datetime | None = None
 
 
 class Judge(Protocol):
@@ -179,9 +189,14 @@ class EvaluatorFactory(Protocol):
 
 
 class SourceFactory(Protocol):
-    """Makes a source from the plan's options. Raises ConfigurationError for a wrong one."""
+    """Makes a source from the plan's options. Raises ConfigurationError for a wrong one.
 
-    def __call__(self, name: str, options: Mapping[str, Any]) -> TraceSource: ...
+    `cache` is a folder in which the source may keep what it can make again; it may not exist yet.
+    """
+
+    def __call__(
+        self, name: str, options: Mapping[str, Any], cache: Path | None
+    ) -> TraceSource: ...
 
 
 class AlertRule(Protocol):
