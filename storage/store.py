@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from storage import schema
 from storage.alerts import AlertRecords
 from storage.baselines import BaselineRecords
+from storage.batches import BatchRecords
 from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
@@ -43,6 +44,7 @@ class Store(
     WindowLedger,
     RunRecords,
     JudgeCalls,
+    BatchRecords,
 ):
     """Everything that tailwatch remembers. May be used by several threads and processes at once.
 
