@@ -37,12 +37,24 @@ class GoldenDocument(_Part):
     id: str | None = None
 
 
+class GoldenProbe(_Part):
+    """An attempt to steer the judge of an evaluator towards the choice that it `asks` for.
+
+    The item is its `twin` but for a text that was put in. `kind` says what sort of attempt it is.
+    """
+
+    twin: _Name
+    evaluator: _Name
+    asks: _Name
+    kind: _Name | None = None
+
+
 class GoldenItem(_Part):
     """One judged question and answer.
 
     `labels` has, by the name of an evaluator, the choice of its rubric that people made. `model`
     wrote the answer. `origin` says where the item comes from and `licence` on what terms it may be
-    passed on. `tags` mark what items have in common.
+    passed on. `tags` mark what items have in common. `probe` says that the item is an injection.
     """
 
     id: _Name
@@ -55,6 +67,7 @@ class GoldenItem(_Part):
     licence: _Name | None = None
     model: _Name | None = None
     tags: tuple[_Name, ...] = ()
+    probe: GoldenProbe | None = None
 
 
 def read_golden(path: Path) -> list[GoldenItem]:
