@@ -2,11 +2,12 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from evaluators.recorder import Recorder
 from tailwatch.errors import RetryableError
 from tailwatch.evaluation import Evaluation, Series
 from tailwatch.outcome import Failed, FailureKind, Outcome, Score, Skipped
@@ -44,56 +45,95 @@ async def run_evaluators(
 ) -> list[Evaluation]:
     """One evaluation for each trace of each assignment, in order.
 
-    Evaluators run side by side, each a batch after the other; `on_batch` is called with every
-    finished batch, for progress and early recording: in a thread, one batch at a time, so that a
-    store that is slow holds up no judge. An evaluator's fault never raises: it becomes `Failed`.
-    What `on_batch` raises, a cancellation and an interrupt pass through and end the run.
+    Evaluators run side by side, each a batch after the other; one that `ends_by_itself` flows: its
+    traces go one by one, `batch_size` of them at a time, so that none waits for a slow neighbour.
+    `on_batch` is called with what is finished, batches or groups of those that flow, for progress
+    and early recording: in a thread, once at a time, so that a store that is slow holds up no
+    judge. An evaluator's fault never raises: it becomes `Failed`. What `on_batch` raises, a
+    cancellation and an interrupt pass through and end the run.
     """
-    turn = asyncio.Lock()
+    recorder = Recorder(on_batch)
+    tasks = [asyncio.create_task(_assignment(each, context, recorder)) for each in assignments]
 
-    async def record(batch: Sequence[Evaluation]) -> None:
-        if on_batch is not None:
-            async with turn:
-                await asyncio.to_thread(on_batch, batch)
+    async def all_of_them() -> list[list[Evaluation]]:
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            recorder.finish()
 
-    tasks = [asyncio.create_task(_assignment(each, context, record)) for each in assignments]
+    work, writing = asyncio.create_task(all_of_them()), asyncio.create_task(recorder.run())
     try:
-        return [evaluation for done in await asyncio.gather(*tasks) for evaluation in done]
+        finished, _ = await asyncio.gather(work, writing)
+        return [evaluation for each in finished for evaluation in each]
+    finally:
+        for task in (*tasks, work, writing):
+            task.cancel()
+        await asyncio.gather(*tasks, work, writing, return_exceptions=True)
+
+
+async def _assignment(
+    assignment: Assignment, context: RunContext, recorder: Recorder
+) -> list[Evaluation]:
+    evaluator = assignment.evaluator
+    size, traces = max(1, evaluator.batch_size), assignment.traces
+    if _flows(evaluator):
+        return await _flow(assignment, context, recorder, lanes=min(size, len(traces)))
+    finished: list[Evaluation] = []
+    for start in range(0, len(traces), size):
+        part = traces[start : start + size]
+        outcomes = await _outcomes(evaluator, part, context.timeout_s)
+        batch = _evaluations(assignment, part, outcomes, context)
+        finished += batch
+        await recorder.record(batch)
+    return finished
+
+
+async def _flow(
+    assignment: Assignment, context: RunContext, recorder: Recorder, *, lanes: int
+) -> list[Evaluation]:
+    """Each trace on its own, the next one as soon as any of them is finished."""
+    places = iter(range(len(assignment.traces)))
+    finished: dict[int, Evaluation] = {}
+
+    async def lane() -> None:
+        for place in places:
+            alone = [assignment.traces[place]]
+            outcomes = await _outcomes(assignment.evaluator, alone, context.timeout_s)
+            done = _evaluations(assignment, alone, outcomes, context)
+            finished[place] = done[0]
+            recorder.add(done)
+
+    tasks = [asyncio.create_task(lane()) for _ in range(lanes)]
+    try:
+        await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    return [finished[place] for place in range(len(assignment.traces))]
 
 
-async def _assignment(
+def _evaluations(
     assignment: Assignment,
+    traces: Sequence[Trace],
+    outcomes: Sequence[Outcome],
     context: RunContext,
-    record: Callable[[Sequence[Evaluation]], Awaitable[None]],
 ) -> list[Evaluation]:
-    evaluator = assignment.evaluator
+    evaluator, now = assignment.evaluator, context.clock()
     series = Series(evaluator=evaluator.name, version=evaluator.version, judge=evaluator.judge)
-    size = max(1, evaluator.batch_size)
-    finished: list[Evaluation] = []
-    for start in range(0, len(assignment.traces), size):
-        traces = assignment.traces[start : start + size]
-        outcomes = await _outcomes(evaluator, traces, context.timeout_s)
-        now = context.clock()
-        batch = [
-            Evaluation(
-                source=trace.source,
-                trace_id=trace.trace_id,
-                series=series,
-                outcome=outcome,
-                window=context.window,
-                inclusion_probability=assignment.probabilities[trace.trace_id],
-                run_id=context.run_id,
-                evaluated_at=now,
-            )
-            for trace, outcome in zip(traces, outcomes, strict=True)
-        ]
-        finished += batch
-        await record(batch)
-    return finished
+    return [
+        Evaluation(
+            source=trace.source,
+            trace_id=trace.trace_id,
+            series=series,
+            outcome=outcome,
+            window=context.window,
+            inclusion_probability=assignment.probabilities[trace.trace_id],
+            run_id=context.run_id,
+            evaluated_at=now,
+        )
+        for trace, outcome in zip(traces, outcomes, strict=True)
+    ]
 
 
 async def _outcomes(
@@ -119,8 +159,12 @@ async def _outcomes(
     return alone
 
 
+def _flows(evaluator: Evaluator) -> bool:
+    return bool(getattr(evaluator, "ends_by_itself", False))
+
+
 def _deadline(evaluator: Evaluator, timeout_s: float) -> float | None:
-    if getattr(evaluator, "ends_by_itself", False):
+    if _flows(evaluator):
         return None
     return asyncio.get_running_loop().time() + timeout_s
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from evaluators.recorder import GROUP
 from evaluators.run import Assignment, RunContext, run_evaluators
 from tailwatch.alert import Direction
 from tailwatch.errors import RetryableError
@@ -258,11 +259,7 @@ def test_an_evaluator_that_ends_by_itself_loses_no_verdict_to_the_time_out() -> 
         await asyncio.sleep(0.1)
         return await half(traces)
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Waiting(Scripted):
-        ends_by_itself: bool = True
-
-    assert outcomes(Waiting(behaviour=slow), timeout_s=0.01) == [Score(value=0.5)] * 3
+    assert outcomes(Flowing(behaviour=slow), timeout_s=0.01) == [Score(value=0.5)] * 3
 
 
 def test_recording_does_not_hold_up_those_who_wait_for_a_judge() -> None:
@@ -286,3 +283,89 @@ def test_recording_does_not_hold_up_those_who_wait_for_a_judge() -> None:
         for each in (Scripted(behaviour=half), Scripted(behaviour=judge, name="judge"))
     ]
     assert len(asyncio.run(run_evaluators(assignments, context, record))) == 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flowing(Scripted):
+    """One that ends by itself: each of its traces goes alone."""
+
+    ends_by_itself: bool = True
+
+
+def test_no_trace_waits_for_a_slow_neighbour() -> None:
+    others = asyncio.Event()
+    done: list[str] = []
+
+    async def behaviour(alone: Sequence[Trace]) -> Sequence[Outcome]:
+        if alone[0].trace_id == "t0":
+            await others.wait()
+        done.append(alone[0].trace_id)
+        if len(done) == 9:
+            others.set()
+        return await half(alone)
+
+    evaluator = Flowing(behaviour=behaviour, batch_size=2)
+    assert len(run(evaluator, n=10)) == 10  # `run` checks that they are in order
+    assert done[-1] == "t0"
+    assert evaluator.seen == [1] * 10
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_no_more_traces_flow_at_a_time_than_the_evaluator_wants(width: int) -> None:
+    under_way, most = 0, 0
+
+    async def behaviour(alone: Sequence[Trace]) -> Sequence[Outcome]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return await half(alone)
+
+    run(Flowing(behaviour=behaviour, batch_size=width), n=12)
+    assert most == width
+
+
+def test_what_flows_is_recorded_in_groups_all_of_it_once() -> None:
+    groups: list[list[str]] = []
+    given = run(
+        Flowing(behaviour=half),
+        n=3 * GROUP,
+        on_batch=lambda group: groups.append([e.trace_id for e in group]),
+    )
+    assert sorted(i for group in groups for i in group) == sorted(e.trace_id for e in given)
+    assert len(groups) <= 4
+
+
+def test_what_is_finished_is_recorded_before_the_last_one_is() -> None:
+    recorded = threading.Event()
+
+    async def behaviour(alone: Sequence[Trace]) -> Sequence[Outcome]:
+        while alone[0].trace_id == "t0" and not recorded.is_set():
+            await asyncio.sleep(0.01)
+        return await half(alone)
+
+    assert len(run(Flowing(behaviour=behaviour), n=3, on_batch=lambda _: recorded.set())) == 3
+
+
+def test_a_store_that_refuses_a_group_ends_the_run() -> None:
+    async def slow(alone: Sequence[Trace]) -> Sequence[Outcome]:
+        await asyncio.sleep(0 if alone[0].trace_id == "t0" else 60)
+        return await half(alone)
+
+    def refuse(_: Sequence[Evaluation]) -> None:
+        raise RetryableError("the store is away")
+
+    with pytest.raises(RetryableError):
+        run(Flowing(behaviour=slow), on_batch=refuse)
+
+
+def test_a_fault_in_one_that_flows_is_its_own() -> None:
+    async def behaviour(alone: Sequence[Trace]) -> Sequence[Outcome]:
+        if alone[0].trace_id == "t1":
+            raise ValueError("t1 cannot be read")
+        return await half(alone)
+
+    first, second, third = outcomes(Flowing(behaviour=behaviour))
+    assert first == third == Score(value=0.5)
+    assert failure(second).error_type == "ValueError"
