@@ -9,6 +9,8 @@
     │   └── SourceUnavailableError    ... or did not answer: worth another try
     ├── NotifierError             a message was refused, and would be refused again
     │   └── NotifierUnavailableError  ... or nobody took it: worth another try
+    ├── BatchError                the judge's endpoint refused something about a batch
+    │   └── BatchUnavailableError     ... or did not answer: worth another try
     └── StoreError                the results store cannot be used
         ├── StoreSchemaError          its schema is older or newer than this program
         ├── AlertChangedError         an alert is no longer as it was read: read it again
@@ -70,6 +72,14 @@ class NotifierUnavailableError(NotifierError, RetryableError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class BatchError(TailwatchError):
+    """The judge's endpoint refused to make, show or hand out a batch, and would refuse again."""
+
+
+class BatchUnavailableError(BatchError, RetryableError):
+    """The judge's endpoint did not answer about a batch; it may later."""
 
 
 class StoreError(TailwatchError):
