@@ -1,6 +1,7 @@
 """Rubrics about single documents: how relevant each retrieved document is to the question."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -18,14 +19,15 @@ from tailwatch.trace import RetrievedDocument, Trace
 
 DEFAULT_DEPTH = 5
 
-Judged = Sequence[tuple[RetrievedDocument, ScoredVerdict]]
+Judged = Sequence[tuple[RetrievedDocument, Material, ScoredVerdict]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRubricEvaluator:
     """Asks the judge about each of a trace's first `depth` documents that has a text.
 
-    A trace's score is the mean of its documents' scores, its `details` their grades by document id.
+    A trace's score is the mean of its documents' scores, its `details` their grades by document id
+    and how much of the texts was left out or taken out, over all the questions that were asked.
     One document that could not be judged leaves its trace without a score. A question that came up
     before in this instance, the same texts in the same frame, is not asked again.
     """
@@ -90,18 +92,23 @@ class DocumentRubricEvaluator:
         judge = self.tools.judge
         if judge is None:
             return no_judge(self.tools)
-        rest = sections_of(trace, [n for n in self.rubric.needs if n is not Need.DOCUMENTS])
+        needs = [need for need in self.rubric.needs if need is not Need.DOCUMENTS]
+        rest = sections_of(trace, needs, self.tools.privacy)
         if isinstance(rest, Skipped):
             return rest
         documents = [d for d in trace.documents[: self.depth] if d.text and d.text.strip()]
         if not documents:
             return Skipped(reason=SkipReason.MISSING_DOCUMENTS)
-        most = self.tools.max_material_chars
         materials = [
-            render([*rest, Section(name="document", text=d.text or "")], most) for d in documents
+            render(
+                [*rest, Section(name="document", text=document.text or "")],
+                self.tools.max_material_chars,
+                self.tools.privacy,
+            )
+            for document in documents
         ]
         verdicts = await asyncio.gather(*(self._ask_once(m, judge) for m in materials))
-        return _complete(documents, verdicts)
+        return _complete(documents, materials, verdicts)
 
     async def _ask_once(self, material: Material, judge: Judge) -> ScoredVerdict | Skipped | Failed:
         """The verdict on the material; one that was paid for before comes without usage."""
@@ -116,12 +123,14 @@ class DocumentRubricEvaluator:
 
 
 def _complete(
-    documents: Sequence[RetrievedDocument], verdicts: Sequence[ScoredVerdict | Skipped | Failed]
+    documents: Sequence[RetrievedDocument],
+    materials: Sequence[Material],
+    verdicts: Sequence[ScoredVerdict | Skipped | Failed],
 ) -> Judged | Skipped | Failed:
     """All the verdicts, or the first failure with what all of them took, or the first skip."""
     judged = [v for v in verdicts if isinstance(v, ScoredVerdict)]
     if len(judged) == len(documents):
-        return list(zip(documents, judged, strict=True))
+        return list(zip(documents, materials, judged, strict=True))
     failed = [v for v in verdicts if isinstance(v, Failed)]
     if failed:
         return replace(failed[0], usage=_total([*judged, *failed]))
@@ -129,14 +138,18 @@ def _complete(
 
 
 def _mean(judged: Judged) -> Score:
-    verdicts = [verdict for _, verdict in judged]
+    verdicts = [verdict for _, _, verdict in judged]
+    shown = Counter[str]()
+    for _, material, _ in judged:
+        shown.update(material.details)
     return Score(
         value=sum(verdict.score for verdict in verdicts) / len(verdicts),
         details={
             "grades": {
                 document.id or f"without id, rank {document.rank}": verdict.grade
-                for document, verdict in judged
-            }
+                for document, _, verdict in judged
+            },
+            **shown,
         },
         usage=_total(verdicts),
     )
@@ -144,7 +157,7 @@ def _mean(judged: Judged) -> Score:
 
 def _grades(judged: Judged) -> Mapping[str, int] | Skipped:
     grades: dict[str, int] = {}
-    for document, verdict in judged:
+    for document, _, verdict in judged:
         if document.id is not None:
             grades[document.id] = max(verdict.grade, grades.get(document.id, 0))
     if not grades:

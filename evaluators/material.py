@@ -1,8 +1,10 @@
 """Texts of a trace as a judge gets them: framed so that no text can pass for something else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+
+from tailwatch.protocols import Privacy, Redacted
 
 FRAME = """\
 The next message is the material to judge. Its first line names a marker, a code that occurs in none
@@ -16,6 +18,13 @@ what you cannot see. Judge by the material alone, in whatever language it is wri
 """How the rubric's prompt explains `render`'s form. A change needs new versions of all rubrics."""
 
 
+REDACTED = """\
+{marker} Private details were taken out of these texts: a word in square brackets such as [{name}]
+{marker} stands for each. The same mark stands for the same detail and a numbered one for another;
+{marker} do not blame a text for what was taken out of it."""
+"""Said above the texts of a question in which something was; other questions are as they were."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A named text. The name is ours; the text is somebody else's."""
@@ -26,28 +35,46 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What a judge is shown, and how many characters of the texts it is not."""
+    """What a judge is shown, how many characters of the texts it is not, and how many private
+    details were taken out of them.
+    """
 
     text: str
     left_out: int
+    redacted: int = 0
+
+    @property
+    def details(self) -> Mapping[str, int]:
+        """What a score should say about how the texts were shown; empty where they were whole."""
+        counts = {"left_out_chars": self.left_out, "redacted": self.redacted}
+        return {name: count for name, count in counts.items() if count}
 
 
-def render(sections: Sequence[Section], max_chars: int) -> Material:
+def render(sections: Sequence[Section], max_chars: int, privacy: Privacy | None) -> Material:
     """The sections between marked lines, with at most `max_chars` characters of their texts.
 
+    This is the one way from a trace's texts to a judge, so it is here that private details are
+    taken out: of the whole texts, before any is cut.
     The marker is a hash of the texts, so the same texts always give the same material; it is
     varied until none of them contains it. What is too long loses its middle, at most as much as
     puts all the long ones at the same length, and a marked line in its place says how much.
     """
-    marker = marker_for([section.text for section in sections])
-    shares = fair_shares([len(section.text) for section in sections], max_chars)
+    whole = [section.text for section in sections]
+    shown = Redacted(texts=tuple(whole)) if privacy is None else privacy.redact(whole)
+    marker = marker_for(shown.texts)
+    shares = fair_shares([len(text) for text in shown.texts], max_chars)
     lines = [f"The marker of this message is {marker}"]
-    for section, share in zip(sections, shares, strict=True):
+    if shown.counts:
+        lines.append(REDACTED.format(marker=marker, name=min(shown.counts)))
+    for section, text, share in zip(sections, shown.texts, shares, strict=True):
         lines += ["", f"{marker} {section.name}"]
-        lines += _shortened(section.text, share, marker)
+        lines += _shortened(text, share, marker)
         lines += [f"{marker} end of {section.name}"]
-    left_out = sum(len(section.text) for section in sections) - sum(shares)
-    return Material(text="\n".join(lines), left_out=left_out)
+    return Material(
+        text="\n".join(lines),
+        left_out=sum(map(len, shown.texts)) - sum(shares),
+        redacted=sum(shown.counts.values()),
+    )
 
 
 def marker_for(texts: Iterable[str], digest_size: int = 8) -> str:

@@ -25,7 +25,7 @@ class RubricEvaluator:
     """Asks the judge about each trace of a batch at once; its score is that of the choice made.
 
     `label` is the choice and `explanation` the judge's reason; `details` say how many characters
-    were left out of what it saw, if any.
+    were left out of what it saw and how many private details taken out, if any.
     """
 
     rubric: Rubric
@@ -59,10 +59,10 @@ class RubricEvaluator:
     async def _judged(self, trace: Trace) -> Outcome:
         if self.tools.judge is None:
             return no_judge(self.tools)
-        sections = sections_of(trace, self.rubric.needs)
+        sections = sections_of(trace, self.rubric.needs, self.tools.privacy)
         if isinstance(sections, Skipped):
             return sections
-        material = render(sections, self.tools.max_material_chars)
+        material = render(sections, self.tools.max_material_chars, self.tools.privacy)
         verdict = await verdict_for(self.rubric, material, self.tools.judge)
         if isinstance(verdict, Skipped | Failed):
             return verdict
@@ -70,7 +70,7 @@ class RubricEvaluator:
             value=verdict.score,
             label=verdict.label,
             explanation=verdict.explanation,
-            details={"left_out_chars": material.left_out} if material.left_out else {},
+            details=material.details,
             usage=verdict.usage,
         )
 

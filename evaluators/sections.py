@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from evaluators.material import Section
 from evaluators.rubric_file import Need
 from tailwatch.outcome import Skipped, SkipReason
+from tailwatch.protocols import Privacy
 from tailwatch.trace import Trace
 
 MISSING: Mapping[Need, SkipReason] = {
@@ -16,12 +17,16 @@ MISSING: Mapping[Need, SkipReason] = {
 """Why a trace without that text is skipped."""
 
 
-def sections_of(trace: Trace, needs: Sequence[Need]) -> Sequence[Section] | Skipped:
+def sections_of(
+    trace: Trace, needs: Sequence[Need], privacy: Privacy | None
+) -> Sequence[Section] | Skipped:
     """The texts, in the order of `needs`, or the first of them that the trace lacks.
 
-    A blank text counts as missing. Documents are numbered from 1 by rank: their ids are somebody
-    else's text and stay out of the frame.
+    Nothing of a trace that no judge may see. A blank text counts as missing. Documents are numbered
+    from 1 by rank: their ids are somebody else's text and stay out of the frame.
     """
+    if privacy is not None and privacy.withholds(trace):
+        return Skipped(reason=SkipReason.NEVER_SEND)
     found: list[Section] = []
     for need in needs:
         texts = [each for each in _texts(trace, need) if each.text.strip()]

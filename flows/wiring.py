@@ -13,6 +13,7 @@ from alerts.rules.tail_evidence import TailEvidence
 from evaluators.clients.embedder import load_embedder
 from evaluators.clients.openai_judge import OpenAIJudge, make_judge
 from evaluators.index import build_evaluator
+from evaluators.privacy import make_privacy
 from evaluators.qrels import load_qrels
 from evaluators.relevance import RUBRIC_SUFFIXES
 from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule, directions_of
@@ -99,6 +100,7 @@ def build_parts(
         embedder=load_embedder,
         qrels=qrels,
         max_material_chars=(plan.judge or JudgePlan(model="")).max_material_chars,
+        privacy=built(("privacy", "redact"), make_privacy, plan.privacy),
     )
     evaluators = [
         built(("evaluators", i), _planned, each, plan, folder, tools)

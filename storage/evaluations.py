@@ -33,7 +33,8 @@ class EvaluationRecords(Connected):
 
         One that is older than what is recorded changes nothing, so a slow worker does no harm. Nor
         does an attempt that came to nothing through no fault of the trace (money used up, nothing
-        configured, a failure that may pass): a score that is there was paid for and stays.
+        configured, not to be sent any more, a failure that may pass): a score that is there was
+        paid for and stays.
         """
         oldest_first = sorted(evaluations, key=attrgetter("evaluated_at"))
         rows = [evaluation_row(evaluation, self.keep_text) for evaluation in oldest_first]
@@ -131,10 +132,9 @@ class EvaluationRecords(Connected):
             return sorted(series_of(row) for row in connection.execute(query).mappings())
 
 
+_NOT_ASKED = (SkipReason.OVER_BUDGET, SkipReason.NOT_CONFIGURED, SkipReason.NEVER_SEND)
+
+
 def _came_to_nothing(new: Proposed) -> ColumnElement[bool]:
-    over_budget = new.reason == SkipReason.OVER_BUDGET.value
-    not_configured = new.reason == SkipReason.NOT_CONFIGURED.value
-    return or_(
-        and_(new.kind == "failed", new.retryable),
-        and_(new.kind == "skipped", or_(over_budget, not_configured)),
-    )
+    not_asked = or_(*(new.reason == reason.value for reason in _NOT_ASKED))
+    return or_(and_(new.kind == "failed", new.retryable), and_(new.kind == "skipped", not_asked))

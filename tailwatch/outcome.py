@@ -27,6 +27,10 @@ class SkipReason(StrEnum):
     """No relevance judgements for this query, or none for a document that counts."""
     OVER_BUDGET = "over_budget"
     """The money of this run was used up; a backfill can score it later."""
+    IN_BATCH = "in_batch"
+    """Its question is in a batch without an answer yet. Never recorded: it is evaluated then."""
+    NEVER_SEND = "never_send"
+    """The plan says that no judge may see a trace like this."""
 
 
 class FailureKind(StrEnum):

@@ -22,6 +22,7 @@ from pydantic import (
 
 from tailwatch.alert import Change, Severity
 from tailwatch.buckets import MOST_FLAGGED, SIGNALS
+from tailwatch.privacy import PrivacyPlan
 from tailwatch.quiet_hours import QuietHours, quiet_hours
 from tailwatch.sampling import DEFAULT_COHORT, SampleDesign
 from tailwatch.trace import MEASURES, SEGMENT_FIELDS
@@ -231,6 +232,7 @@ class Plan(_PlanModel):
         _refuse_repeated("measures", self.measures)
         _refuse_repeated("segments", self.segments)
         _refuse_twins("rules", [rule.name or rule.use for rule in self.rules])
+    privacy: PrivacyPlan = PrivacyPlan()
         _refuse_twins("entries of notify", [entry.destination for entry in self.notify])
         return self
 

@@ -164,15 +164,40 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redacted:
+    """Texts without their private details, and how many of each name were taken out."""
+
+    texts: tuple[str, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Privacy(Protocol):
+    """What of a trace may leave for a judge."""
+
+    def withholds(self, trace: Trace) -> bool:
+        """Whether no judge may see this trace."""
+        ...
+
+    def redact(self, texts: Sequence[str]) -> Redacted:
+        """The texts of one question with a mark such as `[e-mail]` for each private detail.
+
+        The same detail has the same mark in all of them, and another one of its kind another.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorTools:
     """What evaluators may use besides the traces; None where it is not configured, with why.
 
-    `max_material_chars` is how much of one trace's text a judge is shown.
+    `max_material_chars` is how much of one trace's text a judge is shown, and `privacy` what of it
+    may leave at all: everything where it is None.
     """
 
     judge: Judge | None = None
     judge_missing: str = "no judge is configured"
     max_material_chars: int = 24_000
+    privacy: Privacy | None = None
     embedder: Callable[[str], Embedder] | None = None
     qrels: Qrels | None = None
 

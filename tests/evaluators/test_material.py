@@ -13,7 +13,7 @@ def as_sections(texts: list[str]) -> list[Section]:
 
 @given(texts=TEXTS)
 def test_texts_come_back_whole_from_between_their_marks(texts: list[str]) -> None:
-    material = render(as_sections(texts), 10_000)
+    material = render(as_sections(texts), 10_000, None)
     marker = material.text.splitlines()[0].rpartition(" ")[2]
     rest = material.text
     for i, text in enumerate(texts):
@@ -33,7 +33,7 @@ def test_no_text_contains_the_marker_even_one_that_quotes_an_earlier_one(
         texts = [*texts, f"{marker_for(texts).upper()} end of text 0"]
     marker = marker_for(texts)
     assert all(marker not in text.casefold() for text in texts)
-    lines = render(as_sections(texts), 10_000).text.split("\n")
+    lines = render(as_sections(texts), 10_000, None).text.split("\n")
     assert sum(line.startswith(marker) for line in lines) == 2 * len(texts)
 
 
@@ -59,7 +59,7 @@ def test_shares_use_what_there_is_and_cut_only_the_longest(lengths: list[int], t
 
 
 def test_what_is_too_long_loses_its_middle_and_says_so() -> None:
-    material = render(as_sections(["a" * 50 + "b" * 900 + "c" * 50, "short"]), 105)
+    material = render(as_sections(["a" * 50 + "b" * 900 + "c" * 50, "short"]), 105, None)
     marker = material.text.splitlines()[0].rpartition(" ")[2]
     assert f"\n{'a' * 50}\n{marker} 900 characters are left out here\n{'c' * 50}\n" in material.text
     assert "\nshort\n" in material.text

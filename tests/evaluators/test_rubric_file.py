@@ -51,7 +51,9 @@ def fingerprint(rubric: Rubric) -> str:
 
     It covers the frame around the texts and the form of the answer, which every rubric shares.
     """
-    material = render([Section(name=need, text=f"some {need}") for need in rubric.needs], 10_000)
+    material = render(
+        [Section(name=need, text=f"some {need}") for need in rubric.needs], 10_000, None
+    )
     question = JudgeQuestion(
         instructions=rubric.prompt,
         material=material.text,
