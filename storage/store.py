@@ -14,6 +14,7 @@ from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
 from storage.judge_calls import JudgeCalls
+from storage.labels import LabelRecords
 from storage.ledger import WindowLedger
 from storage.outbox import Outbox
 from storage.runs import RunRecords
@@ -22,6 +23,7 @@ from storage.sampling_days import SamplingDays
 from storage.summaries import SummaryRecords
 from storage.tail_counts import TailCounts
 from storage.traces import TraceRecords
+from storage.validations import ValidationRecords
 from storage.worst import WorstTraces
 from tailwatch.errors import StoreError
 from tailwatch.plan import KeepText
@@ -45,6 +47,8 @@ class Store(
     RunRecords,
     JudgeCalls,
     BatchRecords,
+    LabelRecords,
+    ValidationRecords,
 ):
     """Everything that tailwatch remembers. May be used by several threads and processes at once.
 
