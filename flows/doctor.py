@@ -8,7 +8,7 @@ from datetime import datetime
 from flows.parts import Parts
 from flows.plan_file import PlanFile, read_plan
 from flows.runs import due_windows
-from flows.wiring import SOURCES_FOLDER, build_judge, build_parts, opened_store
+from flows.wiring import CACHE_FOLDER, build_judge, build_parts, opened_store
 from storage.store import Store
 from tailwatch.errors import ConfigurationError, StoreError
 from tailwatch.settings import Settings
@@ -58,7 +58,7 @@ async def _parts(
 ) -> AsyncIterator[Checked]:
     try:
         judge = build_judge(plan_file.plan.judge, settings)
-        parts = build_parts(plan_file, judge, store, settings.home / SOURCES_FOLDER)
+        parts = build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER)
     except ConfigurationError as error:
         yield Checked("plan", False, str(error))
         return

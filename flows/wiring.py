@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import EvaluatorTools
 from tailwatch.settings import Settings
 
-SOURCES_FOLDER = "sources"
-"""Where below `TAILWATCH_HOME` a source keeps what it can make again."""
+CACHE_FOLDER = "cache"
+"""Where below `TAILWATCH_HOME` is kept what can be made again: indexes of files, vectors."""
 
 
 @asynccontextmanager
@@ -41,7 +42,7 @@ async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[P
     try:
         with opened_store(settings, plan_file.plan) as store:
             store.check_schema()
-            yield build_parts(plan_file, judge, store, settings.home / SOURCES_FOLDER)
+            yield build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER)
     finally:
         if judge is not None:
             await judge.close()
@@ -73,7 +74,7 @@ def build_judge(plan: JudgePlan | None, settings: Settings) -> OpenAIJudge | Non
 def build_parts(
     plan_file: PlanFile, judge: OpenAIJudge | None, store: Store, cache: Path | None = None
 ) -> Parts:
-    """The plan's parts; `cache` is a folder for what the source can make again.
+    """The plan's parts; `cache` is a folder for what can be made again.
 
     Raises PlanError with a line for each part that cannot be built.
     """
@@ -97,7 +98,7 @@ def build_parts(
     tools = EvaluatorTools(
         judge=judge,
         judge_missing=_judge_missing(plan),
-        embedder=load_embedder,
+        embedder=partial(load_embedder, cache=cache and cache / "vectors"),
         qrels=qrels,
         max_material_chars=(plan.judge or JudgePlan(model="")).max_material_chars,
         privacy=built(("privacy", "redact"), make_privacy, plan.privacy),

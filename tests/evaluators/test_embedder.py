@@ -14,8 +14,10 @@ from evaluators.clients.embedder import (
     EmbeddingsMissingError,
     SentenceTransformerEmbedder,
     Vectors,
+    identity_of,
     load_embedder,
 )
+from evaluators.clients.vector_cache import VectorCache
 from tailwatch.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +73,7 @@ def test_rows_are_unit_float32_in_the_order_asked_for() -> None:
 
 def test_what_cannot_load_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="does not load"):
-        load_embedder(str(tmp_path))
+        load_embedder(str(tmp_path)).embed(["a text"])
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(EmbeddingsMissingError, match=r"install tailwatch\[embeddings\]"):
         load_embedder("another/model")
@@ -93,10 +95,60 @@ def test_each_different_text_is_encoded_once_and_short_ones_first(
 ) -> None:
     monkeypatch.setattr(module, "_CACHED_TEXTS", 2)
     encoder = CountingEncoder()
-    embedder = SentenceTransformerEmbedder("m", encoder)
+    embedder = SentenceTransformerEmbedder("m", lambda: encoder)
     assert embedder.embed(["ccc", "a", "bb", "a"])[:, 0].tolist() == [3, 1, 2, 1]
     assert encoder.encoded == ["a", "bb", "ccc"]
     embedder.embed(["ccc", "bb"])
     assert encoder.encoded == ["a", "bb", "ccc"]
     embedder.embed(["a"])
     assert encoder.encoded == ["a", "bb", "ccc", "a"]
+
+
+def refuses() -> CountingEncoder:
+    raise AssertionError("the model was loaded for texts whose vectors are known")
+
+
+def test_vectors_are_known_to_the_next_process_without_the_model(tmp_path: Path) -> None:
+    cache = tmp_path / "deep" / "vectors"
+    encoder = CountingEncoder()
+    first = SentenceTransformerEmbedder("m", lambda: encoder, VectorCache(cache))
+    vectors = first.embed(["a", "bb", "a"])
+    again = SentenceTransformerEmbedder("m", refuses, VectorCache(cache))
+    assert np.array_equal(again.embed(["a", "bb", "a"]), vectors)
+    another = SentenceTransformerEmbedder("n", lambda: encoder, VectorCache(cache))
+    assert np.array_equal(another.embed(["a", "bb", "a"]), vectors)
+    assert encoder.encoded == ["a", "bb", "a", "bb"]
+
+
+def test_a_full_cache_forgets_what_was_not_asked_for_lately(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path / "vectors", most=4)
+    texts = [bytes([number]) for number in range(6)]
+    for text in texts[:4]:
+        cache.remember("m", {text: np.ones(3, dtype=np.float32)})
+    assert cache.known("m", [texts[0]]).keys() == {texts[0]}
+    for text in texts[4:]:
+        cache.remember("m", {text: np.ones(3, dtype=np.float32)})
+    assert cache.known("m", texts).keys() == {texts[0], texts[3], texts[4], texts[5]}
+
+
+@pytest.mark.parametrize("damage", ["no database", "a folder"])
+def test_a_cache_that_cannot_be_used_costs_time_and_nothing_else(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "vectors"
+    if damage == "a folder":
+        path.mkdir()
+    else:
+        path.write_text("this is no database, whatever its name may say")
+    encoder = CountingEncoder()
+    embedder = SentenceTransformerEmbedder("m", lambda: encoder, VectorCache(path))
+    assert embedder.embed(["ccc", "a"])[:, 0].tolist() == [3, 1]
+    assert embedder.embed(["dddd"])[:, 0].tolist() == [4]
+    assert [record.message.count("may be deleted") for record in caplog.records] == [1]
+
+
+def test_another_content_of_a_model_folder_is_another_model(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("1")
+    before = identity_of(str(tmp_path))
+    (tmp_path / "weights").write_text("22")
+    assert identity_of(str(tmp_path)) != before
