@@ -10,6 +10,7 @@ from storage import schema
 from storage.alerts import AlertRecords
 from storage.baselines import BaselineRecords
 from storage.batches import BatchRecords
+from storage.canaries import CanaryRecords
 from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
@@ -42,6 +43,7 @@ class Store(
     AlertRecords,
     Outbox,
     BaselineRecords,
+    CanaryRecords,
     TailCounts,
     WindowLedger,
     RunRecords,
