@@ -5,7 +5,7 @@ running it again for the same hour changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +16,8 @@ from alerts.lifecycle import SYSTEM, Policy
 from alerts.rules.limit import Limit
 from alerts.rules.tail_evidence import TailEvidence
 from flows.families import families_of
+from flows.limit_check import Hours, LimitCheck, Samples, empty_hour
+from flows.limit_family import limit_family
 from flows.notifying import notices
 from flows.parts import Parts, PlannedRule
 from flows.proposals import proposals
@@ -41,9 +43,6 @@ MAX_CHECKS = 24 * 31
 
 DEFAULT_POLICY = Policy()
 
-Hours = Mapping[datetime, ScoreSample]
-Samples = Mapping[Series, Mapping[Segment, Hours]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
@@ -54,7 +53,7 @@ class CheckReport:
     """What was found at the last of the hours."""
     events: Sequence[AlertEvent]
     monitors: int = 0
-    """How many monitors share the false-alarm budget of the tail-evidence rules."""
+    """How many monitors share the false-alarm budget: of tail evidence and of limits."""
     proposals: Sequence[str] = ()
     """Whose baselines are worth promoting, and why; looked at by the first check of a day (UTC)."""
 
@@ -85,14 +84,18 @@ def check_alerts(
     store, source = parts.store, parts.source.name
     findings: list[Finding] = []
     events: list[AlertEvent] = []
-    samples = _samples(parts, moments)
+    window, samples = _samples(parts, moments)
     alerts = store.alerts(limit=None, source=source)  # newest first
     restarts = _restarts(store, source, alerts)
-    tail = TailCheck(parts, moments, restarts)
+    of_limits = limit_family(parts, moments[-1])
+    limits = LimitCheck(parts, samples, window, of_limits, restarts)
+    tail = TailCheck(parts, moments, restarts, of_limits)
     families = families_of(parts)
     for moment in moments:
         about = None if moment == moments[-1] else _in_alerts(alerts)
-        findings = [*_findings(parts, samples, moment, restarts), *tail.at(moment, about)]
+        of_tails = tail.at(moment, about)
+        findings = [*_findings(parts, samples, moment), *of_tails]
+        findings += limits.at(moment, tail.family_at(moment), about)
         findings += _left(parts, alerts, moment)
         take_in = partial(check_incidents, findings=findings, now=moment, policy=policy)
         alerts, changed = _record(
@@ -191,19 +194,9 @@ def _left(parts: Parts, alerts: Sequence[Alert], moment: datetime) -> list[Findi
     return found
 
 
-def _findings(
-    parts: Parts, samples: Samples, moment: datetime, restarts: Restarts
-) -> Iterator[Finding]:
-    looked_at = list(_looked_at(parts, samples, moment))
-    limits = sum(isinstance(rule, Limit) and rule.joins(current) for rule, current in looked_at)
-    for rule, current in looked_at:
-        direction = parts.directions[current[0].series]
-        if isinstance(rule, Limit):
-            shared = rule.sharing(limits, parts.plan.alerts.false_alarm_weeks)
-            afresh = _since_ended(rule, current, restarts, moment)
-            yield shared.check(afresh, (), direction, moment)
-        else:
-            yield rule.check(current, (), direction, moment)
+def _findings(parts: Parts, samples: Samples, moment: datetime) -> Iterator[Finding]:
+    for rule, current in _looked_at(parts, samples, moment):
+        yield rule.check(current, (), parts.directions[current[0].series], moment)
 
 
 def _looked_at(
@@ -211,6 +204,8 @@ def _looked_at(
 ) -> Iterator[tuple[AlertRule, list[ScoreSample]]]:
     """Every rule with the hours of every series and segment that it watches."""
     for planned in _by_the_hour(parts):
+        if isinstance(planned.rule, Limit):
+            continue
         hours = planned.rule.history // HOUR
         starts = [moment - (hours - i) * HOUR for i in range(hours)]
         for series, segments in samples.items():
@@ -219,23 +214,8 @@ def _looked_at(
             for segment, by_hour in segments.items():
                 if segment.field and segment.field not in planned.segments:
                     continue
-                current = [by_hour.get(s) or _empty(series, segment, s) for s in starts]
+                current = [by_hour.get(s) or empty_hour(series, segment, s) for s in starts]
                 yield planned.rule, current
-
-
-def _since_ended(
-    rule: AlertRule, current: Sequence[ScoreSample], restarts: Restarts, moment: datetime
-) -> Sequence[ScoreSample]:
-    """The hours with what was before a person ended the alert, by this moment, left empty."""
-    newest = current[-1]
-    ended = restarts.get((rule.name, newest.series, newest.segment), ())
-    since = max((at for at in ended if at <= moment), default=None)
-    if since is None:
-        return current
-    return [
-        hour if hour.window.start >= since else _empty(hour.series, hour.segment, hour.window.start)
-        for hour in current
-    ]
 
 
 def _by_the_hour(parts: Parts) -> list[PlannedRule]:
@@ -243,19 +223,16 @@ def _by_the_hour(parts: Parts) -> list[PlannedRule]:
     return [planned for planned in parts.rules if not isinstance(planned.rule, TailEvidence)]
 
 
-def _empty(series: Series, segment: Segment, start: datetime) -> ScoreSample:
-    return ScoreSample(
-        series=series, segment=segment, window=Window(start, start + HOUR), values=()
-    )
+def _samples(parts: Parts, moments: Sequence[datetime]) -> tuple[Window, Samples]:
+    """The stored samples that any rule needs at any of the moments, by series, segment and hour.
 
-
-def _samples(parts: Parts, moments: Sequence[datetime]) -> Samples:
-    """The stored samples that any rule needs at any of the moments, by series, segment and hour."""
+    And the time that they are of.
+    """
     rules = _by_the_hour(parts)
     back = max((r.rule.history for r in rules), default=timedelta(0))
     window = Window(min(moments[0] - back, moments[0] - HOUR), moments[-1])
     watched = [s for s in parts.directions if any(r.watches(s) for r in rules)]
-    return {series: _by_segment(parts, rules, series, window) for series in watched}
+    return window, {series: _by_segment(parts, rules, series, window) for series in watched}
 
 
 def _by_segment(

@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.checking import check_alerts
 from flows.parts import Parts
 from storage.store import Store, open_store
-from tailwatch.alert import Alert, AlertState, ScoreSample
+from tailwatch.alert import Alert, AlertState, ScoreSample, Segment
 from tailwatch.errors import ConfigurationError
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window
@@ -85,6 +85,16 @@ class _Rehearsal(Store):
 
     def scored_by_hour(self, source: str, window: Window) -> dict[Series, dict[datetime, int]]:
         return self._scores.scored_by_hour(source, window)
+
+    def hours_of_score(
+        self,
+        source: str,
+        series: Collection[Series],
+        segment_fields: Collection[str],
+        window: Window,
+        nth: int,
+    ) -> dict[tuple[Series, Segment], datetime]:
+        return self._scores.hours_of_score(source, series, segment_fields, window, nth)
 
     def score_samples(
         self,

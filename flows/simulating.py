@@ -8,6 +8,7 @@ import numpy as np
 from alerts.expectation import Expectation, expect
 from alerts.resampling import Outputs, Turned
 from flows.baselines import Pinned, read_baselines
+from flows.limit_family import limits_now
 from flows.parts import Parts
 from flows.tail_monitors import monitors_of
 from flows.tail_watch import samples_of
@@ -52,9 +53,9 @@ def simulated(
 ) -> list[SimulatedSeries]:
     """Every pinned series of those names (none: all) at every volume.
 
-    The threshold is that of all the project's monitors. Signals (`flagged`, `thumbs_down`) and
-    series that are still learning are left out. Raises ConfigurationError when no series is left,
-    or a regression's segment is in none of the baselines.
+    The threshold is that of all the project's monitors, limits among them. Signals (`flagged`,
+    `thumbs_down`) and series that are still learning are left out. Raises ConfigurationError when
+    no series is left, or a regression's segment is in none of the baselines.
     """
     chosen, monitors = simulated_series(parts, names)
     known = {segment for pinned in chosen for segment in pinned.family.monitors}
@@ -106,7 +107,7 @@ def simulated_series(parts: Parts, names: Sequence[str]) -> tuple[list[Pinned], 
             + (f" ({learning})" if learning else "")
             + "; evaluate more hours, then run `tailwatch alerts check`"
         )
-    return pinned, len(monitors_of(parts, baselines.pinned))
+    return pinned, len(monitors_of(parts, baselines.pinned)) + limits_now(parts)
 
 
 def outputs_of(parts: Parts, pinned: Pinned) -> Outputs:

@@ -12,6 +12,7 @@ from alerts.incidents import Key
 from alerts.rules.tail_evidence import learning_finding, quiet_finding
 from alerts.tail_sentence import Budget
 from flows.baselines import Pinned, settle_baselines
+from flows.limit_family import LimitFamily, limit_family
 from flows.parts import Parts
 from flows.tail_counting import count_tails
 from flows.tail_monitors import Monitor, monitors_of
@@ -30,18 +31,26 @@ class TailCheck:
     """The plan's monitors on their way through the hours.
 
     Opening it learns what baselines can be learned by the last moment, and brings the counts of
-    restated hours up to date. Then `at` takes the moments one after another.
+    restated hours up to date. Then `at` takes the moments one after another. The plan's `limits`
+    share the budget.
     """
 
-    def __init__(self, parts: Parts, moments: Sequence[datetime], restarts: Restarts) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        moments: Sequence[datetime],
+        restarts: Restarts,
+        limits: LimitFamily | None = None,
+    ) -> None:
         self._parts, self._until = parts, moments[-1]
+        self._limits = limits or limit_family(parts, moments[-1])
         self._baselines = settle_baselines(parts, moments)
         count_tails(parts, self._baselines.pinned, self._until)
         self.monitors = monitors_of(parts, self._baselines.pinned)
         self._bank = Bank.of([monitor.lines for monitor in self.monitors])
         self._rows = _rows(self.monitors)
         self._restarts = _by_hour(self.monitors, restarts)
-        self._key = scan_key(self.monitors, self._restarts)
+        self._key = scan_key(self.monitors, self._restarts, self._limits.hours)
         self._scan = self._begin()
         self._counts = self._stored_counts()
         self._known = np.array([m.known for m in self.monitors], dtype=np.bool_)
@@ -55,8 +64,7 @@ class TailCheck:
         while self._scan.next_hour < moment:
             self._take(self._scan.next_hour)
         state = self._scan.detectors
-        joined = self._joined(moment)
-        monitors = int(np.count_nonzero(joined))
+        joined, monitors = self._joined(moment), self.family_at(moment)
         findings = []
         for number in np.flatnonzero(joined).tolist():
             monitor = self.monitors[number]
@@ -81,8 +89,12 @@ class TailCheck:
 
     @property
     def family_size(self) -> int:
-        """How many monitors share the budget by now."""
-        return int(np.count_nonzero(self._joined(self._scan.next_hour)))
+        """How many monitors share the budget by now, limits among them."""
+        return self.family_at(self._until)
+
+    def family_at(self, moment: datetime) -> int:
+        """How many share it at a moment, which must be the one that was looked at last."""
+        return int(np.count_nonzero(self._joined(moment))) + self._limits.size(moment)
 
     @property
     def pinned(self) -> Mapping[Series, Pinned]:
@@ -102,8 +114,7 @@ class TailCheck:
         if self.monitors:
             self._last_n = self._bank.summed(n).max(axis=1)
             joined = self._joined(hour + HOUR)
-            monitors = int(np.count_nonzero(joined))
-            alert_at = self._alone * max(1, monitors)
+            alert_at = self._alone * max(1, self.family_at(hour + HOUR))
             advance(
                 self._bank,
                 state,

@@ -32,11 +32,19 @@ class Scan:
     detectors: Detectors
 
 
-def scan_key(monitors: Sequence[Monitor], restarts: Mapping[datetime, Sequence[int]]) -> str:
-    """What a kept scan must have been of: the same monitors, started afresh at the same times."""
+def scan_key(
+    monitors: Sequence[Monitor],
+    restarts: Mapping[datetime, Sequence[int]],
+    limits: Sequence[datetime],
+) -> str:
+    """What a kept scan must have been of: the same monitors, started afresh at the same times.
+
+    And sharing their budget with as many `limits`, each since the same hour.
+    """
     about = [
         [(m.pinned.record.baseline_id, m.segment.field, m.segment.value) for m in monitors],
         sorted((hour.isoformat(), list(numbers)) for hour, numbers in restarts.items()),
+        [hour.isoformat() for hour in limits],
     ]
     return hashlib.blake2b(json.dumps(about).encode(), digest_size=12).hexdigest()
 

@@ -3,7 +3,7 @@
 It is the tail-evidence rule with the line and the tolerated share given, and no baseline.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -13,15 +13,18 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from alerts.evidence import Course, follow, threshold, undisturbed
 from alerts.family import LEAST_JOINED
+from alerts.limit_counts import LimitCounts, design_effect, limit_counts
 from alerts.limit_sentence import LimitNews
-from alerts.lines import Counts, Line, Lines, beyond
+from alerts.lines import Counts, Line, Lines
+from alerts.percentiles import quantile
 from alerts.rules.options import Hours, RuleOptions, Share, read_options
 from alerts.rules.tail_evidence import DEFAULT_WEEKS, WEEK
 from alerts.summaries import pool
 from alerts.tail_sentence import Budget
-from tailwatch.alert import Direction, Finding, FindingStatus, ScoreSample
+from tailwatch.alert import Direction, Finding, FindingStatus, Quantile, ScoreSample, Segment
+from tailwatch.evaluation import Series
 from tailwatch.protocols import AlertRule
-from tailwatch.window import HOUR
+from tailwatch.window import HOUR, Window
 
 _QUANTILES: Mapping[str, tuple[float, Direction]] = {
     "p1": (0.01, Direction.HIGHER_IS_BETTER),
@@ -40,8 +43,8 @@ _ROUNDING = 1e-6
 class LimitOptions(RuleOptions):
     """`line`: the worst good value. `share`: how many outputs may be beyond it, or `quantile`: the
     percentile that has to keep the line, such as p10 where higher is better and p95 where lower is.
-    `weeks`: the time in which one false alert is expected of all limits together at most; the
-    plan's where it is not given. `history`: the hours that the evidence is added up over.
+    `weeks`: the time in which one false alert is expected of the whole project at most; the plan's
+    where it is not given. `history`: the hours that the evidence is added up over.
     """
 
     line: float
@@ -63,8 +66,9 @@ class Limit:
     """A breach from the hour in which the evidence reaches the budget until it is over.
 
     The evidence is a function of the hourly samples of `history` alone. `weeks` and `monitors` make
-    the budget; `sharing` sets them for a whole plan. `side` is the good direction of the series
-    that the rule is meant for, None where the plan gives a share.
+    the budget; `sharing` sets them for a whole plan, whose tail-evidence monitors share it. `side`
+    is the good direction of the series that the rule is meant for, None where the plan gives a
+    share.
     """
 
     name: str
@@ -74,11 +78,6 @@ class Limit:
     weeks: float | None
     history: timedelta
     monitors: int = 1
-
-    @staticmethod
-    def joins(current: Sequence[ScoreSample]) -> bool:
-        """Whether these hours have enough outputs to be one of the monitors."""
-        return sum(len(hour.values) for hour in current) >= LEAST_JOINED
 
     def sharing(self, monitors: int, plan_weeks: float) -> "Limit":
         """The rule when so many monitors share its budget, or the plan's."""
@@ -92,10 +91,30 @@ class Limit:
         alert_at = threshold(self.monitors, length / HOUR)
         return Budget(alert_at=alert_at, length=length, monitors=self.monitors)
 
-    def course(self, current: Sequence[ScoreSample], direction: Direction) -> Course:
+    def counted(self, hours: Sequence[ScoreSample], direction: Direction) -> LimitCounts:
+        """The hours of one series and segment, counted at the rule's line."""
+        return limit_counts(hours, self._line(direction))
+
+    def course(self, counts: LimitCounts, direction: Direction) -> Course:
         """The evidence after each hour that has scores, and the incidents; see `follow`."""
-        lines = self._lines(direction)
-        return self._course(_counts(_scored(current), lines), lines)
+        seen = np.flatnonzero(counts.n > 0)
+        bad, n = counts.bad[seen], counts.n[seen]
+        lines = self._lines(direction, design_effect(bad, n))
+        of_seen = Counts(
+            starts=tuple(counts.starts[hour] for hour in seen),
+            bad=bad[:, None, None],
+            n=n[:, None, None],
+        )
+        alert_at = self.budget.alert_at
+        evidence = undisturbed(of_seen, lines)
+        if evidence.max(initial=0.0) < alert_at * (1 - _ROUNDING):
+            return Course(evidence=evidence, incidents=())
+        return follow(of_seen, lines, alert_at)
+
+    def is_beyond(self, counts: LimitCounts, direction: Direction) -> bool:
+        """Whether an incident lasts."""
+        incidents = self.course(counts, direction).incidents
+        return bool(incidents) and incidents[-1].resolved is None
 
     def check(
         self,
@@ -104,57 +123,84 @@ class Limit:
         direction: Direction,
         now: datetime,
     ) -> Finding:
-        pooled, scored, lines = pool(current), _scored(current), self._lines(direction)
-        counts = _counts(scored, lines)
-        course = self._course(counts, lines)
-        last = course.incidents[-1] if course.incidents and self.joins(current) else None
+        newest = current[-1]
+        return self.finding(
+            self.counted(current, direction),
+            newest.series,
+            newest.segment,
+            direction,
+            lambda since: pool([hour for hour in current if hour.window.start >= since]),
+        )
+
+    def finding(
+        self,
+        counts: LimitCounts,
+        series: Series,
+        segment: Segment,
+        direction: Direction,
+        scores_since: Callable[[datetime], ScoreSample],
+    ) -> Finding:
+        """What the counted hours say. `scores_since` is asked for the scores of an incident."""
+        window = Window(counts.starts[0], counts.starts[-1] + HOUR)
+        seen = np.flatnonzero(counts.n > 0)
+        enough = int(counts.scored.sum()) >= LEAST_JOINED
+        course = self.course(counts, direction)
+        last = course.incidents[-1] if course.incidents and enough else None
         incident = last if last is not None and last.resolved is None else None
-        since = 0 if incident is None else incident.onset
+        since = 0 if incident is None else int(seen[incident.onset])
         onset = None if incident is None else counts.starts[since]
         news = LimitNews(
-            sample=pool(scored[since:]) if incident is not None else pooled,
+            series=series,
+            segment=segment,
+            window=window,
             direction=direction,
             line=self.line,
             share=self.share,
             bad=float(counts.bad[since:].sum()),
             n=float(counts.n[since:].sum()),
-            evidence=float(course.evidence[-1]) if scored else 0.0,
+            scored=int(counts.scored.sum()),
+            skipped=int(counts.skipped.sum()),
+            failed=int(counts.failed.sum()),
+            weighted=bool(counts.weighted[since:].any()),
+            effect=design_effect(counts.bad[seen], counts.n[seen]),
+            evidence=float(course.evidence[-1]) if len(seen) else 0.0,
             budget=self.budget,
-            until=pooled.window.end,
             onset=onset,
-            or_earlier=onset == pooled.window.start,
-            enough=self.joins(current),
+            or_earlier=onset == window.start,
+            tail=None if onset is None else self._tail(scores_since(onset), direction),
+            enough=enough,
         )
         return Finding(
             rule=self.name,
-            series=pooled.series,
-            segment=pooled.segment,
-            window=pooled.window,
-            status=_status(news, current[-1]),
+            series=series,
+            segment=segment,
+            window=window,
+            status=_status(news, newest_scored=int(counts.scored[-1])),
             sentence=str(news),
             onset=onset,
             numbers=news.numbers,
             conclusive=last is not None,
         )
 
-    def _lines(self, direction: Direction) -> Lines:
+    def _tail(self, sample: ScoreSample, direction: Direction) -> Quantile:
+        higher = direction is Direction.HIGHER_IS_BETTER
+        probability = self.share if higher else 1 - self.share
+        return quantile(sample.values, probability, sample.weights)
+
+    def _line(self, direction: Direction) -> Line:
+        return Line(score=self.line, inclusive=False, direction=direction)
+
+    def _lines(self, direction: Direction, effect: float) -> Lines:
         share = np.array([[self.share]])
         return Lines(
             segments=(),
-            lines=((Line(score=self.line, inclusive=False, direction=direction),),),
+            lines=((self._line(direction),),),
             usual=share,
             tolerated=share,
-            effect=np.ones(1),
+            effect=np.array([effect]),
             baseline_bad=np.zeros(1),
             baseline_n=np.zeros(1),
         )
-
-    def _course(self, counts: Counts, lines: Lines) -> Course:
-        alert_at = self.budget.alert_at
-        evidence = undisturbed(counts, lines)
-        if evidence.max(initial=0.0) < alert_at * (1 - _ROUNDING):
-            return Course(evidence=evidence, incidents=())
-        return follow(counts, lines, alert_at)
 
 
 def limit(name: str, options: Mapping[str, Any]) -> AlertRule:
@@ -173,18 +219,7 @@ def limit(name: str, options: Mapping[str, Any]) -> AlertRule:
     )
 
 
-def _scored(current: Sequence[ScoreSample]) -> list[ScoreSample]:
-    """The hours with scores; those without add nothing."""
-    return [hour for hour in current if len(hour.values)]
-
-
-def _counts(scored: Sequence[ScoreSample], lines: Lines) -> Counts:
-    by_hour = np.array([beyond(hour, lines.lines[0]) for hour in scored]).reshape(-1, 2, 1, 1)
-    starts = tuple(hour.window.start for hour in scored)
-    return Counts(starts=starts, bad=by_hour[:, 0], n=by_hour[:, 1])
-
-
-def _status(news: LimitNews, newest: ScoreSample) -> FindingStatus:
+def _status(news: LimitNews, newest_scored: int) -> FindingStatus:
     if news.onset is not None:
         return FindingStatus.BREACH
-    return FindingStatus.OK if news.enough and len(newest.values) else FindingStatus.NO_DATA
+    return FindingStatus.OK if news.enough and newest_scored else FindingStatus.NO_DATA

@@ -11,6 +11,7 @@ import typer
 from alerts import wording
 from flows.baselines import Baselines, promote, read_baselines, reset
 from flows.cli.context import CommandContext, chosen, console, now, parse_moment, say_json
+from flows.limit_family import limits_now
 from flows.overview import named_series
 from flows.parts import Parts
 from flows.proposals import proposal
@@ -104,11 +105,12 @@ def _show(parts: Parts, names: Sequence[str], *, lines: bool, history: bool, as_
     found = read_baselines(parts)
     monitors = monitors_of(parts, found.pinned)
     records = parts.store.baselines(parts.source.name, everything=history)
-    proposals = _proposals(parts, found, len(monitors))
+    sharing = len(monitors) + limits_now(parts)
+    proposals = _proposals(parts, found, sharing)
     if as_json:
         say_json(
             {
-                "monitors": len(monitors),
+                "monitors": sharing,
                 "baselines": [
                     _record(r) | {"proposal": proposals.get(r.series)}
                     for r in records
@@ -118,7 +120,7 @@ def _show(parts: Parts, names: Sequence[str], *, lines: bool, history: bool, as_
         )
         return
     out = console()
-    out.print(_budget_line(parts, len(monitors)), markup=False)
+    out.print(_budget_line(parts, found, sharing), markup=False)
     for record in records:
         if record.series not in wanted:
             continue
@@ -153,10 +155,12 @@ def _proposals(parts: Parts, found: Baselines, monitors: int) -> dict[Series, st
     return {series: reason for series, reason in reasons.items() if reason is not None}
 
 
-def _budget_line(parts: Parts, monitors: int) -> str:
+def _budget_line(parts: Parts, found: Baselines, monitors: int) -> str:
     rules = tail_rules(parts)
     if not rules:
         return "No tail_evidence rule is in the plan: nothing is compared with a baseline."
+    if not found.pinned:
+        return "No baseline is pinned yet, so nothing is compared with one."
     weeks = parts.plan.alerts.false_alarm_weeks
     budgets = {str(rule.budget(monitors, weeks)) for _, rule in rules}
     return f"{monitors:,} monitors share the budget: {'; '.join(sorted(budgets))}."

@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from alerts.evidence import follow, undisturbed
+from alerts.limit_counts import LEAST_HOURS, design_effect
 from alerts.lines import Counts, Line, Lines
 from alerts.rules.limit import Limit, limit
 from tailwatch.alert import Direction, Finding, FindingStatus, ScoreSample, Segment
@@ -86,24 +88,25 @@ def test_the_arithmetic_is_that_of_tail_evidence() -> None:
             bad=bad.astype(float)[:, None, None],
             n=n.astype(float)[:, None, None],
         )
-        expected = follow(counts, given_lines(0.1), rule.budget.alert_at)
-        course = rule.course(samples, UP)
+        lines = given_lines(0.1, design_effect(bad.astype(float), n.astype(float)))
+        expected = follow(counts, lines, rule.budget.alert_at)
+        course = rule.course(rule.counted(samples, UP), UP)
         assert course.incidents == expected.incidents
         assert course.evidence == pytest.approx(expected.evidence, rel=1e-9)
         until = expected.incidents[0].alarm + 1 if expected.incidents else 120
-        assert undisturbed(counts, given_lines(0.1))[:until] == pytest.approx(
+        assert undisturbed(counts, lines)[:until] == pytest.approx(
             expected.evidence[:until], rel=1e-9
         )
 
 
-def given_lines(share: float) -> Lines:
+def given_lines(share: float, effect: float) -> Lines:
     line = Line(score=0.45, inclusive=False, direction=UP)
     return Lines(
         segments=(),
         lines=((line,),),
         usual=np.array([[share]]),
         tolerated=np.array([[share]]),
-        effect=np.ones(1),
+        effect=np.array([effect]),
         baseline_bad=np.zeros(1),
         baseline_n=np.zeros(1),
     )
@@ -116,8 +119,40 @@ def test_at_exactly_what_is_tolerated_false_alerts_are_within_the_budget() -> No
     rule, alarms = rule_of(), 0
     for bad in random.binomial(10, 0.1, size=(40, 672)):
         samples = [hour(i, values[k]) for i, k in enumerate(bad)]
-        alarms += len(rule.course(samples, UP).incidents)
+        alarms += len(rule.course(rule.counted(samples, UP), UP).incidents)
     assert alarms / 40 <= 1
+
+
+def shares_of(random: np.random.Generator, weeks: int, *, noisy: bool) -> NDArray[np.float64]:
+    """The true bad share of every hour: 10 %, or around it, twice as bad now and then."""
+    size = (weeks, 168)
+    return random.beta(5, 45, size) if noisy else np.full(size, 0.1)
+
+
+def test_hours_that_differ_count_for_less_and_independent_ones_for_what_they_are() -> None:
+    random = np.random.default_rng(2)
+    n = np.full(168, 100.0)
+    alarms = {}
+    for noisy, least, most in ((False, 1.0, 1.3), (True, 2.5, 4.2)):
+        counts = random.binomial(100, shares_of(random, 60, noisy=noisy)).astype(float)
+        assert least <= np.mean([design_effect(bad, n) for bad in counts]) <= most
+        alarms[noisy] = sum(
+            bool(rule_of().course(rule_of().counted(weeks_hours(bad), UP), UP).incidents)
+            for bad in counts
+        )
+    assert max(alarms.values()) / 60 <= 1 / 4
+
+
+def weeks_hours(bad: NDArray[np.float64]) -> list[ScoreSample]:
+    return hours(*(scored(int(k), 100) for k in bad))
+
+
+def test_an_incident_is_no_reason_to_count_it_for_less() -> None:
+    random = np.random.default_rng(4)
+    share = np.where(np.arange(120) < 100, 0.05, 0.3)
+    bad, n = random.binomial(100, share).astype(float), np.full(120, 100.0)
+    assert design_effect(bad, n) <= 1.7
+    assert design_effect(bad[-LEAST_HOURS + 1 :], n[-LEAST_HOURS + 1 :]) == 1
 
 
 @pytest.mark.parametrize(("further", "most"), [(0.05, 24), (0.1, 8), (0.3, 2)])
@@ -128,7 +163,7 @@ def test_a_clear_breach_is_found_within_hours(further: float, most: int) -> None
     for _ in range(20):
         shares = np.where(np.arange(96) < 48, 0.1, 0.1 + further)
         samples = hours(*(scored(int(k), 100) for k in random.binomial(100, shares)))
-        course = rule_of().course(samples, UP)
+        course = rule_of().course(rule_of().counted(samples, UP), UP)
         found = next((i for i in course.incidents if i.alarm >= 48), None)
         delays.append(96 if found is None else found.alarm - 47)
         close += found is not None and abs(found.onset - 48) <= 4

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,8 @@ from flows.acting import act_on
 from flows.checking import check_alerts, owed_checks
 from flows.parts import Parts, PlannedRule
 from flows.runs import run_windows
+from flows.tail_check import TailCheck
+from storage.alert_tables import TAIL_STATES
 from storage.store import Store
 from tailwatch.alert import AlertState, FindingStatus, Segment
 from tailwatch.outcome import Score
@@ -102,6 +105,33 @@ def test_a_limit_is_watched_in_every_segment_on_one_budget(store: Store) -> None
     assert abs(alert.onset - BREAKS) <= 2 * HOUR
     assert alert.opened_at - BREAKS <= 6 * HOUR
     assert alert.numbers["monitors"] == 3
+
+
+def test_limits_and_tail_evidence_share_one_budget(store: Store) -> None:
+    """Three monitors of each: all traffic and the two features. The limit joins on the third day,
+    and every hour's threshold is that of a computation from scratch.
+    """
+    tail = floor_rule(
+        use="tail_evidence", segments=("feature",), options={"days": 1, "min_scored": 200}
+    )
+    alone = evaluated(store, tail)
+    assert check_alerts(alone, moments(store, BREAKS)).monitors == 3
+    both = replace(alone, rules=(tail, limit_rule()))
+    end = BREAKS + 5 * HOUR
+
+    report = check_alerts(both, moments(store, end))
+
+    assert report.monitors == 6
+    assert {(f.rule, f.segment.value) for f in report.findings} == {
+        (rule, value) for rule in ("limit", "tail_evidence") for value in ("", "search", "setup")
+    }
+    assert {f.numbers["alert_at"] for f in report.findings} == {6 * 672}
+    assert all("over 6 monitors" in f.sentence for f in report.findings)
+    with store.database.write() as connection:
+        connection.execute(TAIL_STATES.delete())
+    scratch = TailCheck(both, [end], {}).at(end)
+    kept = [f.numbers for f in report.findings if f.rule == "tail_evidence"]
+    assert kept == [f.numbers for f in scratch]
 
 
 def test_what_was_before_a_person_ended_it_does_not_count_against_a_limit(store: Store) -> None:

@@ -1,13 +1,15 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from alerts.summaries import summarize
 from storage.store import Store
 from tailwatch.alert import ALL_TRAFFIC, Direction, Quantile, ScoreSample, ScoreSummary, Segment
 from tailwatch.coverage import Coverage
 from tailwatch.evaluation import Series
 from tailwatch.outcome import Failed, Skipped, SkipReason
-from tailwatch.window import Window
+from tailwatch.window import HOUR, Window
 from tests.storage.examples import (
     BOTH_HOURS,
     FAITHFULNESS,
@@ -136,3 +138,27 @@ def test_results_are_kept_by_the_clock_hour_only(store: Store) -> None:
     half = Window(HOUR_0.start, NOW)
     with pytest.raises(ValueError, match="is not one"):
         store.record([evaluation("t", window=half)])
+
+
+def test_the_hour_of_the_nth_score(store: Store) -> None:
+    long = Segment(field="feature", value="x" * 3000)
+    hours = [
+        (CHAT, HOUR_0, [0.1, 0.2]),
+        (CHAT, HOUR_1, [0.3]),
+        (long, HOUR_1, [0.1, 0.2, 0.3]),
+        (replace(CHAT, field="model"), HOUR_0, [0.1] * 5),
+        (ALL_TRAFFIC, HOUR_0, [0.1]),
+    ]
+    samples = [sample(segment, hour, *values) for segment, hour, values in hours]
+    summaries = [summarize(each, Direction.HIGHER_IS_BETTER) for each in samples]
+    store.record_summaries(SOURCE, summaries, NOW)
+
+    def hours_of(nth: int, window: Window = BOTH_HOURS) -> dict[Segment, Window]:
+        found = store.hours_of_score(SOURCE, [FAITHFULNESS], ["feature"], window, nth)
+        assert {series for series, _ in found} <= {FAITHFULNESS}
+        return {segment: Window(hour, hour + HOUR) for (_, segment), hour in found.items()}
+
+    assert hours_of(2) == {CHAT: HOUR_0, long: HOUR_1}
+    assert hours_of(3) == {CHAT: HOUR_1, long: HOUR_1}
+    assert hours_of(2, HOUR_1) == {long: HOUR_1}
+    assert store.hours_of_score(SOURCE, [], [], BOTH_HOURS, 1) == {}
