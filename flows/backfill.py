@@ -50,7 +50,8 @@ async def backfill(
     Args:
         window: the hours to evaluate
         evaluators: names from the plan; empty for all of them
-        only: which evaluations to make; `missing` makes none that is already there
+        only: which evaluations to make; `missing` makes none that is already there, `everything`
+            asks judges again, and pays again, also for questions whose verdict is known
         dry_run: say how many hours, traces and evaluations it would be and what it would cost
     """
     log = get_run_logger()
@@ -70,6 +71,7 @@ async def backfill(
             clock=lambda: datetime.now(UTC),
             detail=f"{window.window()}, only {only.value}",
             redo=redo_for(only),
+            ask_again=only is Only.EVERYTHING,
             run_chunk=run_chunk_as_task,
             on_window=lambda w: log.info("%s: %d traces listed", w.window, w.listed),
         )

@@ -109,7 +109,7 @@ async def estimate(
         to_fetch=to_fetch,
         evaluations=evaluations,
         one_call_each_usd=_one_call_each(parts, evaluations),
-        cap_usd=parts.judge.cap_usd if parts.judge else None,
+        cap_usd=parts.judge.caps.run_usd if parts.judge else None,
     )
 
 

@@ -96,7 +96,7 @@ def _judge(parts: Parts) -> Checked:
     return Checked(
         "judge",
         True,
-        f"{parts.judge.model}, at most {parts.judge.cap_usd:.2f} USD a run "
+        f"{parts.judge.model}, at most {parts.judge.caps.run_usd:.2f} USD a run "
         "(not called: that would cost money)",
     )
 

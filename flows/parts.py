@@ -7,6 +7,7 @@ from datetime import datetime
 from storage.store import Store
 from tailwatch.alert import Direction, Severity
 from tailwatch.evaluation import Series
+from tailwatch.judge_calls import Caps
 from tailwatch.plan import NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import AlertMessage, AlertRule, Evaluator, Notifier, TraceSource
 from tailwatch.sampling import SampleDesign
@@ -65,15 +66,18 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeTerms:
-    """Which model judges, what a run may spend on it, and what one call costs at the most.
+    """Which model judges, what may be spent on it, and what one call costs at the most.
 
     `spent_usd` says what was spent so far, also on calls whose outcome was never recorded.
+    `begin` is told the id of the run that asks from now on, and whether it asks again what was
+    asked before.
     """
 
     model: str
-    cap_usd: float
+    caps: Caps
     worst_case_usd: float
     spent_usd: Callable[[], float]
+    begin: Callable[[str, bool], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,17 +64,23 @@ async def run_windows(
     clock: Clock,
     detail: str | None = None,
     redo: Redo = redo_retryable,
+    ask_again: bool = False,
     run_chunk: RunChunk = evaluate_chunk,
     on_window: Callable[[WindowReport], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Evaluates the windows in order and records the run.
 
+    With `ask_again` no verdict of an earlier run is used again: judges are asked, and paid, anew.
+
     An error of the source or the store ends the run: it is recorded as failed, the finished hours
     stay finished, the others stay owed, and the error is raised.
     """
     store = parts.store
     store.start_run(RunRecord(run_id=run_id, kind=kind, started_at=clock(), detail=detail))
+    store.mark_lost_calls(clock())
+    if parts.judge is not None:
+        parts.judge.begin(run_id, ask_again)
     spent_before = parts.judge.spent_usd() if parts.judge else 0.0
     reports: list[WindowReport] = []
     failure: str | None = None

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from alerts.rules.limit import Limit
 from alerts.rules.tail_evidence import TailEvidence
 from evaluators.clients.embedder import load_embedder
 from evaluators.clients.openai_judge import OpenAIJudge, make_judge
+from evaluators.clients.remembered import RememberingJudge
+from evaluators.clients.run_ledger import RunLedger
 from evaluators.index import build_evaluator
 from evaluators.privacy import make_privacy
 from evaluators.qrels import load_qrels
@@ -24,6 +27,7 @@ from storage.store import Store, open_store
 from tailwatch.alert import Direction
 from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.evaluation import Series
+from tailwatch.judge_calls import CallLedger
 from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import EvaluatorTools
 from tailwatch.settings import Settings
@@ -38,14 +42,14 @@ async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[P
 
     Raises PlanError with a line for each fault, StoreError when the store cannot be used.
     """
-    judge = build_judge(plan_file.plan.judge, settings)
-    try:
-        with opened_store(settings, plan_file.plan) as store:
+    with opened_store(settings, plan_file.plan) as store:
+        judge = build_judge(plan_file.plan.judge, settings, store)
+        try:
             store.check_schema()
             yield build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER)
-    finally:
-        if judge is not None:
-            await judge.close()
+        finally:
+            if judge is not None:
+                await judge.close()
 
 
 @contextmanager
@@ -60,15 +64,30 @@ def opened_store(settings: Settings, plan: Plan | None = None) -> Iterator[Store
         store.close()
 
 
-def build_judge(plan: JudgePlan | None, settings: Settings) -> OpenAIJudge | None:
-    """The judge, or None where neither an API key nor an address is set."""
+def build_judge(
+    plan: JudgePlan | None, settings: Settings, ledger: CallLedger | None = None
+) -> OpenAIJudge | None:
+    """The judge, or None where neither an API key nor an address is set.
+
+    Its calls are booked in the ledger; without one they are in nobody's books.
+    """
     key = settings.judge_api_key.get_secret_value() if settings.judge_api_key else None
     if not key and not settings.judge_url:
         return None
     if plan is None and settings.judge_model is None:
         return None
     chosen = plan or JudgePlan(model=settings.judge_model or "")
-    return make_judge(chosen, url=settings.judge_url, api_key=key, model=settings.judge_model)
+    return make_judge(
+        chosen,
+        url=settings.judge_url,
+        api_key=key,
+        model=settings.judge_model,
+        ledger=None if ledger is None else RunLedger(ledger, chosen.caps, clock=_now),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def build_parts(
@@ -95,8 +114,10 @@ def build_parts(
         if plan.qrels is None
         else built(("qrels",), load_qrels, Path(_from(folder, plan.qrels)))
     )
+    reuse = (plan.judge or JudgePlan(model="")).reuse
+    asked = None if judge is None else RememberingJudge(judge, judge.ledger, reuse)
     tools = EvaluatorTools(
-        judge=judge,
+        judge=asked,
         judge_missing=_judge_missing(plan),
         embedder=partial(load_embedder, cache=cache and cache / "vectors"),
         qrels=qrels,
@@ -121,20 +142,23 @@ def build_parts(
         source=source,
         evaluators=tuple(evaluators),
         rules=tuple(rules),
-        judge=_terms(judge),
+        judge=None if judge is None or asked is None else _terms(judge, asked),
         destinations=tuple(destinations),
         store=store,
     )
 
 
-def _terms(judge: OpenAIJudge | None) -> JudgeTerms | None:
-    if judge is None:
-        return None
+def _terms(judge: OpenAIJudge, asked: RememberingJudge) -> JudgeTerms:
+    def begin(run_id: str, ask_again: bool) -> None:
+        judge.ledger.begin(run_id)
+        asked.begin(ask_again=ask_again)
+
     return JudgeTerms(
         model=judge.model,
-        cap_usd=judge.budget.cap_usd,
+        caps=judge.ledger.caps,
         worst_case_usd=judge.worst_case_usd,
         spent_usd=lambda: judge.spent_usd,
+        begin=begin,
     )
 
 

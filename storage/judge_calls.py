@@ -1,22 +1,132 @@
-"""The books of all judge calls: reserved before they are made, settled after them."""
+"""The books of all judge calls: reserved before they are made, settled after them.
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+Every sum is changed under the lock of its account, so that the caps hold for any number of workers.
+Calls are locked before accounts, and each kind in the order of its keys, so that no two writers
+wait for each other.
+"""
 
-from sqlalchemy import select
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+
+from storage.bulk import insert_many
 from storage.connected import Connected
-from storage.judge_tables import JUDGE_VERDICTS
-from tailwatch.judge_calls import KnownVerdict
+from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_REUSES, JUDGE_VERDICTS
+from storage.keep import kept
+from storage.tables import RUNS
+from storage.upsert import upsert
+from tailwatch.caps import Account, accounts_of, covered, trillionths, utc_day
+from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, ReusedVerdicts, SettledCall
 from tailwatch.outcome import Usage
+from tailwatch.plan import KeepText
 from tailwatch.protocols import Verdict
+
+RESERVED, SETTLED, LOST = "reserved", "settled", "lost"
+
+LONGEST_CALL = timedelta(hours=1)
+"""After that a call is lost whose caller did not say how long it may take."""
+
+_MOST = 2**63 - 1
+"""Where an account stops counting: nine million dollars."""
+
+_calls, _accounts = JUDGE_CALLS.c, JUDGE_ACCOUNTS.c
+_INSERT_CALLS = insert(JUDGE_CALLS)
+_KNOWN = select(_calls.call_id).where(_calls.call_id.in_(bindparam("ids", expanding=True)))
+_ACCOUNTS = (
+    select(_accounts.scope, _accounts.name, _accounts.taken)
+    .where(tuple_(_accounts.scope, _accounts.name).in_(bindparam("of", expanding=True)))
+    .order_by(_accounts.scope, _accounts.name)
+    .with_for_update()
+)
+_SET_ACCOUNT = (
+    update(JUDGE_ACCOUNTS)
+    .where(_accounts.scope == bindparam("of_scope"), _accounts.name == bindparam("of_name"))
+    .values(taken=bindparam("now_taken"))
+)
+_UNSETTLED = (
+    select(
+        _calls.call_id,
+        _calls.question_key,
+        _calls.run_id,
+        _calls.evaluator,
+        _calls.day,
+        _calls.worst_case_usd,
+    )
+    .where(_calls.call_id.in_(bindparam("ids", expanding=True)), _calls.state != SETTLED)
+    .order_by(_calls.call_id)
+    .with_for_update()
+)
+_SETTLE = update(JUDGE_CALLS).where(_calls.call_id == bindparam("of_call")).values(state=SETTLED)
 
 
 class JudgeCalls(Connected):
+    def reserve_calls(self, calls: Sequence[JudgeCall], caps: Caps) -> Sequence[bool]:
+        """For each call, in order, whether every cap that concerns it covers its worst case; where
+        it does, the money is set aside. A call that is in the books already is covered.
+
+        Raises ValueError for a worst case that is no amount.
+        """
+        if not calls:
+            return []
+        with self.database.write() as connection:
+            accounts = {a for c in calls for a in accounts_of(c.run_id, c.evaluator, c.at)}
+            taken = _locked(connection, accounts)
+            ids = [call.call_id for call in calls]
+            known = set(connection.execute(_KNOWN, {"ids": ids}).scalars())
+            fresh = [call for call in calls if call.call_id not in known]
+            answers = covered(fresh, caps, taken)
+            booked = [call for call, answer in zip(fresh, answers, strict=True) if answer]
+            if booked:
+                connection.execute(_INSERT_CALLS, [_call_row(call) for call in booked])
+                _write(connection, taken)
+        known.update(call.call_id for call in booked)
+        return [call_id in known for call_id in ids]
+
+    def settle_calls(self, calls: Sequence[SettledCall]) -> None:
+        """Books what the calls took in place of what was set aside, and keeps their verdicts.
+
+        A call that is settled already is left alone, one that was lost is found again. Where the
+        cost is not known the worst case stays.
+        """
+        by_id = {call.call_id: call for call in calls}
+        if not by_id:
+            return
+        changes: dict[Account, int] = defaultdict(int)
+        settled, verdicts = [], []
+        with self.database.write() as connection:
+            for row in connection.execute(_UNSETTLED, {"ids": list(by_id)}):
+                call = by_id[row.call_id]
+                cost = row.worst_case_usd if call.usage.cost_usd is None else call.usage.cost_usd
+                change = trillionths(cost) - trillionths(row.worst_case_usd)
+                for account in accounts_of(row.run_id, row.evaluator, row.day):
+                    changes[account] += change
+                settled.append(_settled_row(call, cost))
+                if call.verdict is not None:
+                    verdicts.append(
+                        _verdict_row(row.question_key, call, call.verdict, self.keep_text)
+                    )
+            if not settled:
+                return
+            taken = _locked(connection, changes)
+            _write(connection, {account: taken[account] + changes[account] for account in taken})
+            connection.execute(_SETTLE, settled)
+            upsert(
+                connection,
+                JUDGE_VERDICTS,
+                sorted(verdicts, key=lambda verdict: verdict["at"]),
+                where=lambda new: new.at >= JUDGE_VERDICTS.c.at,
+            )
+
     def known_verdicts(
         self, question_keys: Sequence[str], since: datetime
     ) -> Mapping[str, KnownVerdict]:
-        """The newest verdict for each of the keys that has one from `since` on."""
+        """The newest verdict for each of the keys that has one from `since` on.
+
+        Its explanation is as long as `keep_text` allowed, and empty where that was nothing.
+        """
         columns = JUDGE_VERDICTS.c
         query = select(columns.question_key, columns.at, columns.choice, columns.explanation).where(
             columns.question_key.in_(question_keys), columns.at >= since
@@ -31,3 +141,109 @@ class JudgeCalls(Connected):
                 )
                 for key, at, choice, explanation in connection.execute(query)
             }
+
+    def count_reused(self, reused: Sequence[ReusedVerdicts]) -> None:
+        """Notes what was not paid for; a counter's later figure replaces its earlier one."""
+        rows = [
+            {
+                "counter": each.counter,
+                "day": utc_day(each.day),
+                "run_id": each.run_id,
+                "evaluator": each.evaluator,
+                "version": each.version,
+                "judge": each.judge,
+                "verdicts": each.verdicts,
+            }
+            for each in reused
+        ]
+        with self.database.write() as connection:
+            upsert(connection, JUDGE_REUSES, rows)
+
+    def mark_lost_calls(self, now: datetime) -> int:
+        """How many more reservations are lost: nobody is there any more to settle them.
+
+        They go on counting at their worst case. Those that another writer has at hand right now
+        are left to it.
+        """
+        ended = select(RUNS.c.run_id).where(
+            RUNS.c.run_id == _calls.run_id, RUNS.c.ended_at.is_not(None)
+        )
+        lost = (
+            select(_calls.call_id)
+            .where(
+                _calls.state == RESERVED,
+                (_calls.open_until <= now) | (_calls.outlives_run.is_(False) & ended.exists()),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        with self.database.write() as connection:
+            ids = connection.execute(lost).scalars().all()
+            for start in range(0, len(ids), 500):
+                connection.execute(
+                    update(JUDGE_CALLS)
+                    .where(_calls.call_id.in_(ids[start : start + 500]))
+                    .values(state=LOST)
+                )
+        return len(ids)
+
+
+def _locked(connection: Connection, accounts: Collection[Account]) -> dict[Account, int]:
+    """What each account has taken. Nobody else changes it until the transaction ends."""
+    of = {"of": sorted(accounts)}
+    found = {
+        Account(scope, name): taken for scope, name, taken in connection.execute(_ACCOUNTS, of)
+    }
+    if len(found) == len(accounts):
+        return found
+    new = [
+        {"scope": scope, "name": name, "taken": 0}
+        for scope, name in sorted(set(accounts) - found.keys())
+    ]
+    insert_many(connection, JUDGE_ACCOUNTS, new, lambda given: given.on_conflict_do_nothing())
+    return _locked(connection, accounts)
+
+
+def _write(connection: Connection, taken: Mapping[Account, int]) -> None:
+    rows: Iterable[dict[str, Any]] = (
+        {"of_scope": account.scope, "of_name": account.name, "now_taken": min(amount, _MOST)}
+        for account, amount in sorted(taken.items())
+    )
+    connection.execute(_SET_ACCOUNT, list(rows))
+
+
+def _call_row(call: JudgeCall) -> dict[str, Any]:
+    return {
+        "call_id": call.call_id,
+        "run_id": call.run_id,
+        "question_key": call.question_key,
+        "evaluator": call.evaluator,
+        "version": call.version,
+        "judge": call.judge,
+        "day": utc_day(call.at),
+        "state": RESERVED,
+        "worst_case_usd": call.worst_case_usd,
+        "reserved_at": call.at,
+        "open_until": call.open_until or call.at + LONGEST_CALL,
+        "outlives_run": call.outlives_run,
+    }
+
+
+def _settled_row(call: SettledCall, cost_usd: float) -> dict[str, Any]:
+    return {
+        "of_call": call.call_id,
+        "cost_usd": cost_usd,
+        "input_tokens": call.usage.input_tokens,
+        "output_tokens": call.usage.output_tokens,
+        "latency_ms": call.usage.latency_ms,
+        "settled_at": call.at,
+    }
+
+
+def _verdict_row(key: str, call: SettledCall, verdict: Verdict, keep: KeepText) -> dict[str, Any]:
+    return {
+        "question_key": key,
+        "at": call.at,
+        "choice": verdict.choice,
+        "explanation": kept(verdict.explanation, keep),
+        "call_id": call.call_id,
+    }

@@ -5,13 +5,24 @@ verdict is written in the same transaction that settles it, so that what was pai
 for again, even if the run dies before it records the evaluation.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Protocol
 
 from tailwatch.outcome import Usage
-from tailwatch.protocols import Verdict
+from tailwatch.protocols import JudgeQuestion, Verdict
+
+_question_fields = attrgetter(*(each.name for each in fields(JudgeQuestion)))
+
+
+def question_key(model: str, question: JudgeQuestion) -> str:
+    """32 hexadecimal digits that stand for the judge model and every field of the question."""
+    text = json.dumps([model, *_question_fields(question)], ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +30,8 @@ class JudgeCall:
     """One attempt to ask a judge, before it is made. `worst_case_usd` is the most it can cost.
 
     `question_key` stands for the rubric, its version, the judge model and the exact rendered input.
+    `evaluator` is the rubric's name. What nobody settled is lost from `open_until` on (None: an
+    hour after `at`), and from the end of its run on, unless it `outlives_run`, as a batch does.
     """
 
     call_id: str
@@ -29,6 +42,8 @@ class JudgeCall:
     judge: str
     worst_case_usd: float
     at: datetime
+    open_until: datetime | None = None
+    outlives_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +79,22 @@ class KnownVerdict:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReusedVerdicts:
+    """How many verdicts of one evaluator a run has used again so far, on one UTC day.
+
+    `counter` is whoever counts: its later figure replaces its earlier one.
+    """
+
+    counter: str
+    day: datetime
+    run_id: str
+    evaluator: str
+    version: str
+    judge: str
+    verdicts: int
+
+
 class CallLedger(Protocol):
     """The books of all judge calls, as the store keeps them: many calls in one transaction.
 
@@ -85,4 +116,8 @@ class CallLedger(Protocol):
         self, question_keys: Sequence[str], since: datetime
     ) -> Mapping[str, KnownVerdict]:
         """The newest verdict for each of the keys that has one from `since` on."""
+        ...
+
+    def count_reused(self, reused: Sequence[ReusedVerdicts]) -> None:
+        """Notes what was not paid for, because it had been paid for before."""
         ...

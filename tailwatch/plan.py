@@ -22,6 +22,7 @@ from pydantic import (
 
 from tailwatch.alert import Change, Severity
 from tailwatch.buckets import MOST_FLAGGED, SIGNALS
+from tailwatch.judge_calls import Caps
 from tailwatch.privacy import PrivacyPlan
 from tailwatch.quiet_hours import QuietHours, quiet_hours
 from tailwatch.sampling import DEFAULT_COHORT, SampleDesign
@@ -52,6 +53,10 @@ def duration(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0))]
 DailyQuiet = Annotated[InstanceOf[QuietHours], BeforeValidator(quiet_hours)]
+
+
+MOST_USD = 1_000_000
+"""More than anyone means to spend on a judge; the books count exactly up to nine times as much."""
 
 
 class KeepText(StrEnum):
@@ -132,17 +137,33 @@ class PricePlan(_PlanModel):
 
 
 class JudgePlan(_PlanModel):
-    """The model that answers the rubrics, and what one run may spend on it.
+    """The model that answers the rubrics, and what may be spent on it.
 
-    `max_cost_usd` is a hard cap: the worst case of each call is reserved before it is made.
+    Each cap is a hard one: the worst case of each call is reserved before it is made.
+    `max_cost_usd` is that of a run, `max_cost_usd_per_day` that of all runs of a UTC day, and
+    `max_cost_usd_of` that of a rubric, by its name, in a run. A verdict on exactly the same
+    question is used again for as long as `reuse`; 0 asks again.
     """
 
     model: str
-    max_cost_usd: float = Field(default=1.0, gt=0)
+    max_cost_usd: float = Field(default=1.0, gt=0, le=MOST_USD)
+    max_cost_usd_per_day: float | None = Field(default=None, gt=0, le=MOST_USD)
+    max_cost_usd_of: Mapping[str, Annotated[float, Field(gt=0, le=MOST_USD)]] = Field(
+        default_factory=dict
+    )
+    reuse: Duration = timedelta(days=30)
     concurrency: int = Field(default=16, ge=1, le=1024)
     timeout: Duration = timedelta(seconds=60)
     max_material_chars: int = Field(default=24_000, ge=500)
     price: PricePlan | None = None
+
+    @property
+    def caps(self) -> Caps:
+        return Caps(
+            run_usd=self.max_cost_usd,
+            day_usd=self.max_cost_usd_per_day,
+            evaluator_usd=self.max_cost_usd_of,
+        )
 
 
 class RulePlan(_PlanModel):
@@ -211,6 +232,7 @@ class Plan(_PlanModel):
     timing: TimingPlan = TimingPlan()
     sampling: SamplingPlan = SamplingPlan()
     judge: JudgePlan | None = None
+    privacy: PrivacyPlan = PrivacyPlan()
     qrels: str | None = None
     measures: tuple[str, ...] = (*MEASURES, "flagged")
     segments: tuple[str, ...] = ("feature", "model", "prompt_version", "environment")
@@ -232,7 +254,6 @@ class Plan(_PlanModel):
         _refuse_repeated("measures", self.measures)
         _refuse_repeated("segments", self.segments)
         _refuse_twins("rules", [rule.name or rule.use for rule in self.rules])
-    privacy: PrivacyPlan = PrivacyPlan()
         _refuse_twins("entries of notify", [entry.destination for entry in self.notify])
         return self
 

@@ -5,16 +5,18 @@ import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import openai
 
-from evaluators.clients.budget import Budget, RunBudget
 from evaluators.clients.judge_dialect import Dialect, prompt_token_bound
 from evaluators.clients.judge_errors import trouble_of
 from evaluators.clients.judge_reply import Answer, Reply, Trouble, read_answer, read_reply
+from evaluators.clients.memory_ledger import in_memory
 from evaluators.clients.prices import OPENAI_URL, cost_usd, price_of, shown
+from evaluators.clients.run_ledger import RunLedger
 from tailwatch.errors import ConfigurationError
 from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason, Usage
 from tailwatch.plan import JudgePlan, PricePlan
@@ -25,18 +27,22 @@ _LONGEST_WAIT_S = 120.0
 _INSTRUCTIONS_TOKENS = 4_000
 _ANSWER_TOKENS = JudgeQuestion(instructions="", material="", choices=()).max_output_tokens
 _OVER_BUDGET = Skipped(
-    reason=SkipReason.OVER_BUDGET, detail="judge.max_cost_usd does not cover another call"
+    reason=SkipReason.OVER_BUDGET, detail="the caps under `judge` do not cover another call"
 )
+_FREE = Usage(cost_usd=0.0)
+_BOOKING = timedelta(minutes=1)
 
 
 class OpenAIJudge:
-    """Asks one model; at most `concurrency` questions are open at once, the rest wait their turn.
+    """Asks one model; at most `concurrency` calls are open at once, the rest wait their turn.
 
-    Before each attempt the most it can cost is reserved in `budget`, and settled afterwards with
+    Before each attempt the most it can cost is reserved in `ledger`, and settled afterwards with
     the usage the endpoint reports; an attempt that ends without a report, and may have been
     charged, is booked at its worst case. When the money left does not cover a question it waits
     for the open ones to be settled, and is skipped only if it is still not covered then.
-    `calls` counts requests, tries again included. Use it inside one event loop, and close it.
+    A few more questions than there are places to call from are reserved, so that none of these
+    waits for the books. `calls` counts requests, tries again included. Use it inside one event
+    loop, and close it, which closes its ledger.
     """
 
     def __init__(
@@ -45,7 +51,7 @@ class OpenAIJudge:
         *,
         model: str,
         price: PricePlan,
-        budget: Budget,
+        ledger: RunLedger,
         concurrency: int,
         timeout_s: float,
         max_material_chars: int,
@@ -53,22 +59,21 @@ class OpenAIJudge:
     ) -> None:
         self.model = model
         self.price = price
-        self.budget = budget
+        self.ledger = ledger
         self.calls = 0
         self._client = client
         self._slots = asyncio.Semaphore(concurrency)
+        self._questions = asyncio.Semaphore(concurrency + max(2, concurrency // 4))
         self._timeout_s = timeout_s
         self._max_material_chars = max_material_chars
         self._first_wait_s = first_wait_s
         self._dialect = Dialect()
         self._proven = False
-        self._open = 0
-        self._settled = asyncio.Event()
 
     @property
     def spent_usd(self) -> float:
         """What the run has spent on this judge so far."""
-        return self.budget.spent_usd
+        return self.ledger.spent_usd
 
     @property
     def worst_case_usd(self) -> float:
@@ -82,7 +87,8 @@ class OpenAIJudge:
         )
 
     async def close(self) -> None:
-        """Closes its connections."""
+        """Books what is not booked yet and closes its connections."""
+        await self.ledger.close()
         await self._client.close()
 
     async def ask(self, question: JudgeQuestion) -> Verdict | Failed | Skipped:
@@ -91,7 +97,7 @@ class OpenAIJudge:
         An endpoint that refuses a field (structured output, the limit's new name, a temperature)
         is asked without it at once, and from then on. `Skipped(over_budget)` costs nothing.
         """
-        async with self._slots:
+        async with self._questions:
             return await self._ask(question)
 
     async def _ask(self, question: JudgeQuestion) -> Verdict | Failed | Skipped:
@@ -129,31 +135,32 @@ class OpenAIJudge:
             input_tokens=prompt_token_bound(body),
             output_tokens=question.max_output_tokens,
         )
-        if not await self._reserve(most):
+        call = await self.ledger.reserve(
+            question,
+            self.model,
+            worst_case_usd=most,
+            longest=timedelta(seconds=2 * self._timeout_s) + _BOOKING,
+        )
+        if call is None:
             return _OVER_BUDGET, NO_USAGE
-        usage, started = Usage(cost_usd=most), time.perf_counter()
+        usage, verdict = _FREE, None
         try:
-            reply = await self._send(body)
+            async with self._slots:
+                usage, started = Usage(cost_usd=most), time.perf_counter()
+                reply = await self._send(body)
             if isinstance(reply, Reply):
-                usage = self._usage(reply, most)
-                return read_answer(reply, question.choices), _timed(usage, started)
-            if reply.free:
-                usage = NO_USAGE
-            return reply, _timed(usage, started)
+                usage = _timed(self._usage(reply, most), started)
+                found = read_answer(reply, question.choices)
+            else:
+                usage = _timed(_FREE if reply.free else usage, started)
+                found = reply
+            if isinstance(found, Answer):
+                verdict = Verdict(choice=found.choice, explanation=found.explanation, usage=usage)
         finally:
             # also when the run cancels the call: the endpoint may charge for it all the same
-            self.budget.settle(most, usage.cost_usd or 0.0)
-            self._open -= 1
-            self._settled.set()
-
-    async def _reserve(self, most_usd: float) -> bool:
-        while not self.budget.reserve(most_usd):
-            if not self._open:
-                return False
-            self._settled.clear()
-            await self._settled.wait()
-        self._open += 1
-        return True
+            booked = self.ledger.settle(call, usage, verdict)
+        await booked
+        return found, usage
 
     async def _send(self, body: Mapping[str, Any]) -> Reply | Trouble:
         self.calls += 1
@@ -201,13 +208,14 @@ def make_judge(
     url: str | None,
     api_key: str | None,
     model: str | None,
-    budget: Budget | None = None,
+    ledger: RunLedger | None = None,
     first_wait_s: float = 0.5,
 ) -> OpenAIJudge:
     """The judge of one run, at `url` or at OpenAI; `model` wins over the plan's.
 
-    `budget` defaults to the plan's cap in this process. Raises ConfigurationError when neither an
-    address nor a key is given or one is malformed, and for a model whose price is not known.
+    Without a `ledger` the plan's caps hold in this process alone. Raises ConfigurationError when
+    neither an address nor a key is given or one is malformed, and for a model whose price is not
+    known.
     """
     model, key = model or plan.model, (api_key or "").strip()
     _refuse_unusable(url, key)
@@ -229,7 +237,7 @@ def make_judge(
         client,
         model=model,
         price=price,
-        budget=budget or RunBudget(plan.max_cost_usd),
+        ledger=ledger or in_memory(plan.caps),
         concurrency=plan.concurrency,
         timeout_s=timeout_s,
         max_material_chars=plan.max_material_chars,

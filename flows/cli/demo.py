@@ -92,7 +92,7 @@ def _judge_line(parts: Parts) -> str:
         )
     return (
         f"The judge is {parts.judge.model}: it sees a small sample of the last hour and may cost "
-        f"at most {parts.judge.cap_usd:.2f} USD."
+        f"at most {parts.judge.caps.run_usd:.2f} USD."
     )
 
 

@@ -72,7 +72,13 @@ def backfill(
     evaluator: Annotated[
         list[str] | None, typer.Option(help="Only this evaluator; may be repeated.")
     ] = None,
-    only: Annotated[Only, typer.Option(help="Which evaluations to make.")] = Only.MISSING,
+    only: Annotated[
+        Only,
+        typer.Option(
+            help="Which evaluations to make. `everything` asks judges again, and pays again, also "
+            "for questions whose verdict is known."
+        ),
+    ] = Only.MISSING,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would do and cost, and do nothing.")
     ] = False,
@@ -95,6 +101,7 @@ def backfill(
                 windows,
                 kind="backfill",
                 redo=redo_for(only),
+                ask_again=only is Only.EVERYTHING,
                 detail=f"{start} to {end}, only {only.value}",
             )
 
@@ -119,6 +126,7 @@ async def run_with_progress(
     *,
     kind: RunKind,
     redo: Redo = redo_retryable,
+    ask_again: bool = False,
     detail: str | None = None,
 ) -> RunReport:
     """A run with a bar over its hours and, within an hour, the share of its chunks."""
@@ -136,6 +144,7 @@ async def run_with_progress(
             clock=now,
             detail=detail,
             redo=redo,
+            ask_again=ask_again,
             on_window=heard,
             on_progress=lambda window, done, total: _describe(bar, task, window, done, total),
         )

@@ -286,7 +286,11 @@ def test_a_call_that_was_cancelled_is_booked_at_its_worst_case() -> None:
         try:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(judge.ask(question()), 0.1)
-            return judge.spent_usd, judge.budget.reserve(judge.budget.cap_usd - judge.spent_usd)
+            rest = judge.ledger.caps.run_usd - judge.spent_usd
+            left = await judge.ledger.reserve(
+                question(), "stub", worst_case_usd=rest, longest=timedelta(0)
+            )
+            return judge.spent_usd, left is not None
         finally:
             await judge.close()
 
@@ -339,5 +343,5 @@ def test_the_settings_model_wins_and_the_worst_case_follows_the_price() -> None:
     judge = make_judge(JudgePlan(model="unheard-of"), url=None, api_key=KEY, model="gpt-4o-mini")
     assert judge.model == "gpt-4o-mini"
     assert judge.worst_case_usd == pytest.approx((28_000 * 0.15 + 400 * 0.6) / 1e6)
-    assert judge.budget.cap_usd == 1.0
+    assert judge.ledger.caps.run_usd == 1.0
     asyncio.run(judge.close())

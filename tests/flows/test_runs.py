@@ -12,6 +12,7 @@ from flows.parts import JudgeTerms
 from flows.runs import due_windows, run_windows
 from storage.store import Store
 from tailwatch.errors import SourceUnavailableError
+from tailwatch.judge_calls import Caps
 from tailwatch.plan import TimingPlan
 from tailwatch.window import HOUR, Window
 from tests.builders import START, at, make_trace
@@ -86,8 +87,13 @@ def test_a_dead_source_fails_the_run_and_leaves_the_hour_owed(store: Store) -> N
 
 def test_a_run_that_fails_still_says_what_it_paid(store: Store) -> None:
     paid = iter([0.25, 1.0])
+    begun: list[tuple[str, bool]] = []
     terms = JudgeTerms(
-        model="m", cap_usd=2.0, worst_case_usd=0.1, spent_usd=lambda: next(paid, 1.0)
+        model="m",
+        caps=Caps(run_usd=2.0),
+        worst_case_usd=0.1,
+        spent_usd=lambda: next(paid, 1.0),
+        begin=lambda run_id, ask_again: begun.append((run_id, ask_again)),
     )
     parts = replace(make_parts(store, MemorySource([], down=True)), judge=terms)
     clock = SteppingClock(START + timedelta(days=3))
@@ -98,3 +104,4 @@ def test_a_run_that_fails_still_says_what_it_paid(store: Store) -> None:
         )
 
     assert store.runs()[0].cost_usd == 0.75
+    assert begun == [("r", False)]

@@ -1,0 +1,85 @@
+"""Which caps cover which calls, counted in whole trillionths of a dollar so that no sum drifts."""
+
+import math
+from collections.abc import Iterable, MutableMapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tailwatch.judge_calls import Caps, JudgeCall
+
+_TRILLION = 10**12
+
+
+class Account(NamedTuple):
+    """Where the calls under one cap are added up: `scope` is `run`, `day` or `evaluator`.
+
+    Accounts are always locked in their order, so that two who need several never lock each other
+    out.
+    """
+
+    scope: str
+    name: str
+
+
+def trillionths(usd: float) -> int:
+    """The amount in trillionths of a dollar, rounded up.
+
+    Raises ValueError unless it is finite and 0 or more.
+    """
+    if not math.isfinite(usd) or usd < 0:
+        raise ValueError(f"{usd} USD is no amount; it must be finite and 0 or more")
+    return math.ceil(usd * _TRILLION)
+
+
+def dollars(amount: int) -> float:
+    """Trillionths as USD."""
+    return amount / _TRILLION
+
+
+def utc_day(at: datetime) -> datetime:
+    """The start of the UTC day that a call reserved at that time is counted on."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def accounts_of(run_id: str, evaluator: str, at: datetime) -> tuple[Account, Account, Account]:
+    """The accounts that a call reserved at that time is booked on, capped or not: a cap may come
+    later.
+    """
+    return (
+        Account("run", run_id),
+        Account("day", f"{utc_day(at):%Y-%m-%d}"),
+        Account("evaluator", f"{run_id}/{evaluator}"),
+    )
+
+
+def covered(
+    calls: Sequence[JudgeCall], caps: Caps, taken: MutableMapping[Account, int]
+) -> list[bool]:
+    """For each call, in order, whether every cap covers its worst case.
+
+    `taken` is what each account holds, in trillionths; the worst case of each covered call is
+    added to it. A call that fits is covered even where a dearer one before it was not.
+    """
+    return [_take(call, caps, taken) for call in calls]
+
+
+def _take(call: JudgeCall, caps: Caps, taken: MutableMapping[Account, int]) -> bool:
+    wanted = trillionths(call.worst_case_usd)
+    accounts = accounts_of(call.run_id, call.evaluator, call.at)
+    limits = (caps.run_usd, caps.day_usd, caps.evaluator_usd.get(call.evaluator))
+    for account, limit in zip(accounts, limits, strict=True):
+        if limit is not None and taken.get(account, 0) + wanted > _cap(limit):
+            return False
+    add(taken, accounts, wanted)
+    return True
+
+
+def add(taken: MutableMapping[Account, int], accounts: Iterable[Account], amount: int) -> None:
+    """Books the amount on each of the accounts."""
+    for account in accounts:
+        taken[account] = taken.get(account, 0) + amount
+
+
+def _cap(usd: float) -> int:
+    """Rounded down, so that what is covered is never above it."""
+    return math.floor(usd * _TRILLION)
