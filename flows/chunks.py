@@ -1,5 +1,6 @@
 """Some hundreds of traces of one hour at a time: fetched, evaluated, recorded."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +14,10 @@ from tailwatch.window import Window
 
 EVALUATOR_TIMEOUT_S = 900.0
 """How long one batch of one evaluator may take before it is recorded as timed out."""
+
+CHUNKS_AT_ONCE = 2
+"""How many chunks are under way where a judge is asked: the next one's questions are put while the
+last answers of this one are waited for, and no more traces than these are in memory."""
 
 Clock = Callable[[], datetime]
 
@@ -72,6 +77,33 @@ async def evaluate_chunk(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkRepor
     )
     evaluations = await run_evaluators(assignments, context, on_batch=parts.store.record)
     return _chunk_report(evaluations, len(unreadable))
+
+
+async def run_chunks(
+    parts: Parts,
+    chunks: Sequence[Chunk],
+    clock: Clock,
+    run_chunk: RunChunk,
+    on_chunk: Callable[[int, int], None] | None = None,
+) -> ChunkReport:
+    """What became of all the chunks, begun in order; the first error ends the others too."""
+    judged = any(getattr(p.evaluator, "ends_by_itself", False) for p in parts.evaluators)
+    following, reports = iter(chunks), list[ChunkReport]()
+
+    async def lane() -> None:
+        for chunk in following:
+            reports.append(await run_chunk(parts, chunk, clock))
+            if on_chunk is not None:
+                on_chunk(len(reports), len(chunks))
+
+    lanes = [asyncio.create_task(lane()) for _ in range(CHUNKS_AT_ONCE if judged else 1)]
+    try:
+        await asyncio.gather(*lanes)
+    finally:
+        for each in lanes:
+            each.cancel()
+        await asyncio.gather(*lanes, return_exceptions=True)
+    return total_of(reports)
 
 
 def chunks_of(

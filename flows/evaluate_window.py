@@ -9,7 +9,7 @@ from flows.chunks import (
     RunChunk,
     chunks_of,
     evaluate_chunk,
-    total_of,
+    run_chunks,
 )
 from flows.hour import Hour, look_at
 from flows.parts import Parts
@@ -60,12 +60,7 @@ async def evaluate_window(
     recorded = parts.store.recorded(parts.source.name, hour.series, window)
     wanted = [(p, outstanding(recorded[p.series], sample, redo)) for p, sample in hour.samples]
     chunks = list(chunks_of(hour.eligible, wanted, window, run_id, parts.plan.chunk_size))
-    reports = []
-    for chunk in chunks:
-        reports.append(await run_chunk(parts, chunk, clock))
-        if on_chunk is not None:
-            on_chunk(len(reports), len(chunks))
-    total = total_of(reports)
+    total = await run_chunks(parts, chunks, clock, run_chunk, on_chunk)
     changed = bool(
         not hour.done_before
         or hour.late

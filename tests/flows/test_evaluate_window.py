@@ -1,19 +1,20 @@
 """One hour from listing to summaries: what ends in the store, and what a second run changes."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from flows.chunks import chunks_of, evaluate_chunk, remaining
+from flows.chunks import Chunk, ChunkReport, Clock, chunks_of, evaluate_chunk, remaining
 from flows.evaluate_window import WindowReport, evaluate_window
 from flows.hour import look_at
 from flows.parts import Parts
 from storage.store import Store
 from tailwatch.alert import ALL_TRAFFIC, Segment
+from tailwatch.errors import SourceUnavailableError
 from tailwatch.evaluation import Series
 from tailwatch.outcome import Failed, Outcome, Score, Skipped, SkipReason
 from tailwatch.plan import TimingPlan
@@ -177,6 +178,67 @@ def test_chunks_bound_what_is_fetched_at_once(store: Store) -> None:
     )
 
     assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+@dataclass
+class SlowFirstTrace(ScriptedEvaluator):
+    """Like one that asks a judge: its first trace is answered only when `awaited` was seen."""
+
+    ends_by_itself: bool = True
+    awaited: str = ""
+
+    async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
+        self.seen += [trace.trace_id for trace in traces]
+        while traces[0].trace_id == "t0" and self.awaited not in self.seen:
+            await asyncio.sleep(0)
+        return [self.verdict(trace) for trace in traces]
+
+
+def test_the_next_chunks_questions_are_put_while_one_answer_is_waited_for(store: Store) -> None:
+    evaluator = SlowFirstTrace(awaited="t6")
+    report = run(make_parts(store, MemorySource(traces(7)), evaluator, chunk_size=3))
+    assert report.chunks.scored == 7
+    assert evaluator.seen == [f"t{i}" for i in range(7)]
+
+
+def test_no_more_than_two_chunks_are_under_way(store: Store) -> None:
+    under_way, most = 0, 0
+
+    async def counted(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkReport:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return await evaluate_chunk(parts, chunk, clock)
+
+    source = MemorySource(traces(9))
+    plain = ScriptedEvaluator(name="plain")
+    for evaluator, allowed in ((SlowFirstTrace(awaited="t0"), 2), (plain, 1)):
+        most = 0
+        parts = make_parts(store, source, evaluator, chunk_size=2)
+        clock = SteppingClock(START + timedelta(hours=2))
+        asyncio.run(evaluate_window(parts, HOUR, run_id="r", clock=clock, run_chunk=counted))
+        assert most == allowed
+
+
+def test_a_chunk_that_fails_ends_the_others_too(store: Store) -> None:
+    ended: list[int] = []
+
+    async def broken(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkReport:
+        if chunk.number == 1:
+            raise SourceUnavailableError("the source is down")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(chunk.number)
+        return await evaluate_chunk(parts, chunk, clock)
+
+    parts = make_parts(store, MemorySource(traces(9)), SlowFirstTrace(), chunk_size=2)
+    clock = SteppingClock(START + timedelta(hours=2))
+    with pytest.raises(SourceUnavailableError):
+        asyncio.run(evaluate_window(parts, HOUR, run_id="r", clock=clock, run_chunk=broken))
+    assert ended == [0]
 
 
 def test_an_hour_without_traces_is_done_and_says_so(store: Store) -> None:
