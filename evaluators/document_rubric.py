@@ -3,10 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from typing import ClassVar
-from weakref import WeakValueDictionary
 
 from evaluators.material import Material, Section, render
 from evaluators.rubric_file import Need, Rubric
@@ -14,7 +12,7 @@ from evaluators.sections import sections_of
 from evaluators.verdicts import ScoredVerdict, contained, no_judge, verdict_for
 from tailwatch.alert import Direction
 from tailwatch.outcome import NO_USAGE, Failed, Outcome, Score, Skipped, SkipReason, Usage
-from tailwatch.protocols import UNIT_SCALE, EvaluatorTools, Judge, Scale
+from tailwatch.protocols import UNIT_SCALE, EvaluatorTools, Scale
 from tailwatch.trace import RetrievedDocument, Trace
 
 DEFAULT_DEPTH = 5
@@ -26,10 +24,10 @@ Judged = Sequence[tuple[RetrievedDocument, Material, ScoredVerdict]]
 class DocumentRubricEvaluator:
     """Asks the judge about each of a trace's first `depth` documents that has a text.
 
-    A trace's score is the mean of its documents' scores, its `details` their grades by document id
-    and how much of the texts was left out or taken out, over all the questions that were asked.
-    One document that could not be judged leaves its trace without a score. A question that came up
-    before in this instance, the same texts in the same frame, is not asked again.
+    A trace's score is the mean of its documents' scores, its `details` their grades by document id,
+    how much of the texts was left out or taken out, over all the questions that were asked, and how
+    many documents' verdicts were known (`reused`). One document that could not be judged leaves its
+    trace without a score.
     """
 
     rubric: Rubric
@@ -39,13 +37,6 @@ class DocumentRubricEvaluator:
     scale: ClassVar[Scale] = UNIT_SCALE
     batch_size: ClassVar[int] = 32
     ends_by_itself: ClassVar[bool] = True
-
-    _known: dict[bytes, ScoredVerdict] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _asking: WeakValueDictionary[bytes, asyncio.Lock] = field(
-        default_factory=WeakValueDictionary, init=False, repr=False, compare=False
-    )
 
     @property
     def name(self) -> str:
@@ -107,19 +98,10 @@ class DocumentRubricEvaluator:
             )
             for document in documents
         ]
-        verdicts = await asyncio.gather(*(self._ask_once(m, judge) for m in materials))
+        verdicts = await asyncio.gather(
+            *(verdict_for(self.rubric, material, judge) for material in materials)
+        )
         return _complete(documents, materials, verdicts)
-
-    async def _ask_once(self, material: Material, judge: Judge) -> ScoredVerdict | Skipped | Failed:
-        """The verdict on the material; one that was paid for before comes without usage."""
-        key = blake2b(material.text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        async with self._asking.setdefault(key, asyncio.Lock()):
-            if key in self._known:
-                return self._known[key]
-            verdict = await verdict_for(self.rubric, material, judge)
-            if isinstance(verdict, ScoredVerdict):
-                self._known[key] = replace(verdict, usage=NO_USAGE, explanation="")
-            return verdict
 
 
 def _complete(
@@ -140,8 +122,10 @@ def _complete(
 def _mean(judged: Judged) -> Score:
     verdicts = [verdict for _, _, verdict in judged]
     shown = Counter[str]()
-    for _, material, _ in judged:
+    for _, material, verdict in judged:
         shown.update(material.details)
+        if verdict.reused_from is not None:
+            shown["reused"] += 1
     return Score(
         value=sum(verdict.score for verdict in verdicts) / len(verdicts),
         details={

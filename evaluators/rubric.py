@@ -70,7 +70,7 @@ class RubricEvaluator:
             value=verdict.score,
             label=verdict.label,
             explanation=verdict.explanation,
-            details=material.details,
+            details={**material.details, **verdict.details},
             usage=verdict.usage,
         )
 

@@ -1,7 +1,9 @@
 """From a judge's verdict to what a rubric says it is worth, and the ways there is none."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from evaluators.material import Material
 from evaluators.rubric_file import Rubric
@@ -12,13 +14,24 @@ from tailwatch.protocols import EvaluatorTools, Judge, JudgeQuestion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredVerdict:
-    """A choice with its score from 0 to 1 and its grade, 0 for the rubric's lowest score."""
+    """A choice with its score from 0 to 1 and its grade, 0 for the rubric's lowest score.
+
+    `reused_from` is when it was given, if it was paid for earlier.
+    """
 
     label: str
     score: float
     grade: int
     explanation: str
     usage: Usage
+    reused_from: datetime | None = None
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What a score made of it alone should say."""
+        if self.reused_from is None:
+            return {}
+        return {"reused": 1, "reused_from": self.reused_from.isoformat()}
 
 
 async def verdict_for(
@@ -31,6 +44,8 @@ async def verdict_for(
             material=material.text,
             choices=rubric.labels,
             max_output_tokens=rubric.max_output_tokens,
+            rubric=rubric.name,
+            version=rubric.version,
         )
     )
     if isinstance(verdict, Skipped | Failed):
@@ -48,6 +63,7 @@ async def verdict_for(
         grade=grade,
         explanation=verdict.explanation,
         usage=verdict.usage,
+        reused_from=verdict.reused_from,
     )
 
 

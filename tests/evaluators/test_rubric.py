@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from evaluators.clients.openai_judge import make_judge
+from evaluators.clients.remembered import RememberingJudge
 from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.index import build_evaluator, packaged_rubrics
 from evaluators.rubric import rubric_evaluator
@@ -220,8 +222,9 @@ def test_a_document_that_could_not_be_judged_leaves_no_score_but_its_cost() -> N
 def test_the_same_question_about_the_same_document_is_paid_once() -> None:
     async def run(url: str) -> tuple[Any, Any, Any]:
         judge = make_judge(JudgePlan(model="stub", price=PRICE), url=url, api_key=None, model=None)
+        asked = RememberingJudge(judge, judge.ledger, timedelta(0))
         evaluator = rubric_evaluator(
-            RUBRICS["document_relevance"], {"depth": 6}, EvaluatorTools(judge=judge)
+            RUBRICS["document_relevance"], {"depth": 6}, EvaluatorTools(judge=asked)
         )
         assert isinstance(evaluator, DocumentRubricEvaluator)
         traces = [make_trace(documents=DOCUMENTS), make_trace(documents=DOCUMENTS)]
