@@ -55,6 +55,9 @@ Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0)
 DailyQuiet = Annotated[InstanceOf[QuietHours], BeforeValidator(quiet_hours)]
 
 
+BATCH_PRICE_SHARE = 0.5
+"""What providers ask for a call in a batch, of its list price."""
+
 MOST_USD = 1_000_000
 """More than anyone means to spend on a judge; the books count exactly up to nine times as much."""
 
@@ -142,7 +145,9 @@ class JudgePlan(_PlanModel):
     Each cap is a hard one: the worst case of each call is reserved before it is made.
     `max_cost_usd` is that of a run, `max_cost_usd_per_day` that of all runs of a UTC day, and
     `max_cost_usd_of` that of a rubric, by its name, in a run. A verdict on exactly the same
-    question is used again for as long as `reuse`; 0 asks again.
+    question is used again for as long as `reuse`; 0 asks again. Questions in batches cost
+    `batch_price_share` of the list price; a backfill with more than `batch_over` questions goes in
+    batches by itself, where that is set.
     """
 
     model: str
@@ -152,6 +157,8 @@ class JudgePlan(_PlanModel):
         default_factory=dict
     )
     reuse: Duration = timedelta(days=30)
+    batch_price_share: float = Field(default=BATCH_PRICE_SHARE, gt=0, le=1)
+    batch_over: int | None = Field(default=None, ge=0)
     concurrency: int = Field(default=16, ge=1, le=1024)
     timeout: Duration = timedelta(seconds=60)
     max_material_chars: int = Field(default=24_000, ge=500)
