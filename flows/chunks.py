@@ -1,14 +1,15 @@
 """Some hundreds of traces of one hour at a time: fetched, evaluated, recorded."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.parts import Parts, PlannedEvaluator
 from tailwatch.evaluation import Evaluation, Series
-from tailwatch.outcome import Failed, Score
+from tailwatch.outcome import Failed, Score, Skipped, SkipReason
 from tailwatch.trace import FetchError, Trace, TraceRef
 from tailwatch.window import Window
 
@@ -43,6 +44,8 @@ class ChunkReport:
     failed: int = 0
     unreadable: int = 0
     cost_usd: float = 0.0
+    in_batch: Mapping[Series, int] = field(default_factory=dict)
+    """By series, how many outcomes wait for a batch's answer; they were not recorded."""
 
     @property
     def recorded(self) -> int:
@@ -75,7 +78,11 @@ async def evaluate_chunk(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkRepor
     context = RunContext(
         window=chunk.window, run_id=chunk.run_id, clock=clock, timeout_s=EVALUATOR_TIMEOUT_S
     )
-    evaluations = await run_evaluators(assignments, context, on_batch=parts.store.record)
+
+    def record(evaluations: Sequence[Evaluation]) -> None:
+        parts.store.record([each for each in evaluations if not _waits(each)])
+
+    evaluations = await run_evaluators(assignments, context, on_batch=record)
     return _chunk_report(evaluations, len(unreadable))
 
 
@@ -156,11 +163,17 @@ def total_of(reports: Sequence[ChunkReport]) -> ChunkReport:
         failed=sum(r.failed for r in reports),
         unreadable=sum(r.unreadable for r in reports),
         cost_usd=sum(r.cost_usd for r in reports),
+        in_batch=sum((Counter(r.in_batch) for r in reports), Counter()),
     )
 
 
+def _waits(evaluation: Evaluation) -> bool:
+    outcome = evaluation.outcome
+    return isinstance(outcome, Skipped) and outcome.reason is SkipReason.IN_BATCH
+
+
 def _chunk_report(evaluations: Sequence[Evaluation], unreadable: int) -> ChunkReport:
-    outcomes = [evaluation.outcome for evaluation in evaluations]
+    outcomes = [evaluation.outcome for evaluation in evaluations if not _waits(evaluation)]
     usages = [o.usage for o in outcomes if isinstance(o, Score | Failed)]
     return ChunkReport(
         scored=sum(isinstance(o, Score) for o in outcomes),
@@ -168,4 +181,5 @@ def _chunk_report(evaluations: Sequence[Evaluation], unreadable: int) -> ChunkRe
         skipped=len(outcomes) - len(usages),
         unreadable=unreadable,
         cost_usd=sum(usage.cost_usd or 0.0 for usage in usages),
+        in_batch=Counter(evaluation.series for evaluation in evaluations if _waits(evaluation)),
     )

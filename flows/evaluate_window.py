@@ -1,7 +1,7 @@
 """One hour, from the listing to its summaries. Running it twice changes nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from flows.chunks import (
     ChunkReport,
@@ -68,14 +68,18 @@ async def evaluate_window(
         or total.recorded
         or _drawn_anew(hour, recorded)
         or _waited_for(parts, hour)
+        or _unaccounted(parts, hour, recorded)
     )
+    told, told_hour = _without(parts, hour, total.in_batch)
     return WindowReport(
         window=window,
         listed=len(hour.refs),
         waiting=hour.waiting,
         late=len(hour.late),
         chunks=total,
-        coverage=restate(parts, hour, recorded, run_id, clock) if changed else (),
+        coverage=restate(told, told_hour, recorded, run_id, clock, finish=not total.in_batch)
+        if changed
+        else (),
         changed=changed,
     )
 
@@ -98,6 +102,31 @@ def _drawn_anew(hour: Hour, recorded: Mapping[Series, Mapping[str, RecordedOutco
         for planned, sample in hour.samples
         for trace_id, outcome in recorded[planned.series].items()
     )
+
+
+def _unaccounted(
+    parts: Parts, hour: Hour, recorded: Mapping[Series, Mapping[str, RecordedOutcome]]
+) -> bool:
+    """Whether a run recorded scores and was ended before it accounted for them."""
+    accounts = {a.series: a.scored for a in parts.store.coverage(parts.source.name, hour.window)}
+    return any(
+        accounts.get(planned.series) != _scored(recorded[planned.series], sample)
+        for planned, sample in hour.samples
+        if recorded[planned.series]
+    )
+
+
+def _scored(recorded: Mapping[str, RecordedOutcome], sample: Mapping[str, float]) -> int:
+    return sum(trace_id in sample and o.kind == "score" for trace_id, o in recorded.items())
+
+
+def _without(parts: Parts, hour: Hour, series: Collection[Series]) -> tuple[Parts, Hour]:
+    """The parts and the hour without those series, of which nothing can be told yet."""
+    if not series:
+        return parts, hour
+    evaluators = tuple(p for p in parts.evaluators if p.series not in series)
+    samples = [(p, sample) for p, sample in hour.samples if p.series not in series]
+    return replace(parts, evaluators=evaluators), replace(hour, samples=samples)
 
 
 def _waited_for(parts: Parts, hour: Hour) -> bool:

@@ -20,11 +20,14 @@ def restate(
     before: Mapping[Series, Mapping[str, RecordedOutcome]],
     run_id: str,
     clock: Clock,
+    *,
+    finish: bool = True,
 ) -> list[Coverage]:
     """Brings the sample, the coverage, the summaries and the ledger of the hour up to date.
 
     All of it is counted from what the store holds, so it is the same however often, and in however
-    many attempts, the hour was evaluated. An hour that has not ended and settled stays owed.
+    many attempts, the hour was evaluated. An hour that has not ended and settled stays owed, and so
+    does one that is not to `finish` yet.
     """
     store, source = parts.store, parts.source.name
     for planned, sample in hour.samples:
@@ -35,7 +38,7 @@ def restate(
     store.record_coverage(source, coverage)
     _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
     settled = clock() >= hour.window.end + parts.plan.timing.settle
-    if hour.done_before or (settled and not parts.partial):
+    if finish and (hour.done_before or (settled and not parts.partial)):
         store.finish_window(
             WindowRecord(
                 source=source,

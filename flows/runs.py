@@ -27,6 +27,11 @@ class RunReport:
     """What the judge was paid, also for calls whose outcome was never recorded."""
 
     @property
+    def in_batch(self) -> int:
+        """How many evaluations wait for the answer of a batch; they are not among the counts."""
+        return sum(sum(w.chunks.in_batch.values()) for w in self.windows)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Totals over the run: windows, listed, scored, skipped, failed, unreadable, late."""
         chunks = [w.chunks for w in self.windows]
