@@ -20,6 +20,7 @@ from evaluators.index import build_evaluator
 from evaluators.privacy import make_privacy
 from evaluators.qrels import load_qrels
 from evaluators.relevance import RUBRIC_SUFFIXES
+from flows.collecting import OutsideBatches
 from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule, directions_of
 from flows.plan_file import PlanFile
 from sources.index import build_source
@@ -29,7 +30,7 @@ from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.evaluation import Series
 from tailwatch.judge_calls import CallLedger
 from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
-from tailwatch.protocols import EvaluatorTools
+from tailwatch.protocols import EvaluatorTools, Judge
 from tailwatch.settings import Settings
 
 CACHE_FOLDER = "cache"
@@ -46,7 +47,8 @@ async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[P
         judge = build_judge(plan_file.plan.judge, settings, store)
         try:
             store.check_schema()
-            yield build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER)
+            outside = partial(OutsideBatches, store=store) if store.any_batch_open() else None
+            yield build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER, outside)
         finally:
             if judge is not None:
                 await judge.close()
@@ -91,9 +93,14 @@ def _now() -> datetime:
 
 
 def build_parts(
-    plan_file: PlanFile, judge: OpenAIJudge | None, store: Store, cache: Path | None = None
+    plan_file: PlanFile,
+    judge: OpenAIJudge | None,
+    store: Store,
+    cache: Path | None = None,
+    around: Callable[[Judge], Judge] | None = None,
 ) -> Parts:
-    """The plan's parts; `cache` is a folder for what can be made again.
+    """The plan's parts; `cache` is a folder for what can be made again, and `around` makes the
+    judge that evaluators ask of the one they would ask.
 
     Raises PlanError with a line for each part that cannot be built.
     """
@@ -117,7 +124,7 @@ def build_parts(
     reuse = (plan.judge or JudgePlan(model="")).reuse
     asked = None if judge is None else RememberingJudge(judge, judge.ledger, reuse)
     tools = EvaluatorTools(
-        judge=asked,
+        judge=asked if asked is None or around is None else around(asked),
         judge_missing=_judge_missing(plan),
         embedder=partial(load_embedder, cache=cache and cache / "vectors"),
         qrels=qrels,

@@ -136,8 +136,8 @@ class BatchEndpoint:
             raise self._error("cancel the batch", error) from None
 
     async def lines(self, file_id: str) -> AsyncIterator[bytes]:
-        """The lines of a file, as they arrive."""
-        with self._told("hand out the results"):
+        """The lines of a file, as they arrive. Raises LookupError when it is gone."""
+        with self._told("hand out the results", gone=True):
             async with self._client.files.with_streaming_response.content(file_id) as response:
                 rest = b""
                 async for part in response.iter_bytes():
@@ -156,9 +156,11 @@ class BatchEndpoint:
             raise self._error("delete the file", error) from None
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _told(self, what: str, *, gone: bool = False) -> Iterator[None]:
         try:
             yield
+        except openai.NotFoundError as error:
+            raise (LookupError() if gone else self._error(what, error)) from None
         except openai.OpenAIError as error:
             raise self._error(what, error) from None
         except httpx2.HTTPError:
