@@ -7,6 +7,7 @@ from prefect.logging import get_run_logger
 
 from flows.artifacts import leave_run_artifacts
 from flows.chunk_task import run_chunk_as_task
+from flows.forgetting import forget_old, forgotten_line
 from flows.plan_file import read_plan
 from flows.runs import due_windows, run_windows
 from flows.schedule import scheduled_start
@@ -19,7 +20,8 @@ async def evaluate_traces() -> dict[str, int]:
     """Evaluates the hours that no run has finished, newest first, and looks for late traces.
 
     The hours follow from the *scheduled* start, so a run that starts late takes the hours it was
-    meant to take; tailwatch's own ledger decides which of them are still owed.
+    meant to take; tailwatch's own ledger decides which of them are still owed. The first run of a
+    UTC day also forgets what is older than the plan's `retention`.
     """
     log = get_run_logger()
     settings = Settings()
@@ -35,5 +37,7 @@ async def evaluate_traces() -> dict[str, int]:
             run_chunk=run_chunk_as_task,
             on_window=lambda w: log.info("%s: %d traces listed", w.window, w.listed),
         )
+        if scheduled.hour == 0:
+            log.info(forgotten_line(forget_old(parts.store, parts.plan, scheduled), False))
     await leave_run_artifacts("hourly", report)
     return report.counts

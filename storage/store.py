@@ -1,10 +1,12 @@
 """The results store: the one door to it for everyone outside this room."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, column, func, select
+from sqlalchemy import table as column_table
 
 from storage import schema
 from storage.alerts import AlertRecords
@@ -18,6 +20,7 @@ from storage.judge_calls import JudgeCalls
 from storage.labels import LabelRecords
 from storage.ledger import WindowLedger
 from storage.outbox import Outbox
+from storage.retention import Retention
 from storage.runs import RunRecords
 from storage.samples import ScoreSamples
 from storage.sampling_days import SamplingDays
@@ -31,6 +34,14 @@ from tailwatch.plan import KeepText
 
 METADATA = Row.metadata
 """Every table: those that the parts of the store, imported above, declare."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSize:
+    """How much a table takes on disk; None where this build of SQLite does not say."""
+
+    rows: int
+    size_bytes: int | None
 
 
 class Store(
@@ -47,6 +58,7 @@ class Store(
     TailCounts,
     WindowLedger,
     RunRecords,
+    Retention,
     JudgeCalls,
     BatchRecords,
     LabelRecords,
@@ -76,6 +88,15 @@ class Store(
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in METADATA.sorted_tables
+            }
+
+    def table_sizes(self) -> dict[str, TableSize]:
+        """How many rows and bytes each table takes, its indexes included."""
+        rows = self.stats()
+        with self.database.read() as connection:
+            return {
+                name: TableSize(rows=rows[name], size_bytes=_size_of(connection, name))
+                for name in rows
             }
 
     def close(self) -> None:
@@ -109,3 +130,18 @@ def open_store(url: str, keep_text: KeepText = KeepText.FULL) -> Store:
                 f"cannot make the store's folder {folder}: {error.strerror}"
             ) from error
     return Store(Database(address), keep_text)
+
+
+def _size_of(connection: Connection, table: str) -> int | None:
+    if connection.dialect.name == "postgresql":
+        query = select(func.pg_total_relation_size(table))
+    else:
+        modules = connection.exec_driver_sql("SELECT name FROM pragma_module_list").scalars()
+        if "dbstat" not in modules.all():
+            return None
+        pages = column_table("dbstat", column("name"), column("pgsize"))
+        schema = column_table("sqlite_master", column("name"), column("tbl_name"))
+        query = select(func.coalesce(func.sum(pages.c.pgsize), 0)).where(
+            pages.c.name.in_(select(schema.c.name).where(schema.c.tbl_name == table))
+        )
+    return int(connection.execute(query).scalar_one())

@@ -231,6 +231,21 @@ class AlertsPlan(_PlanModel):
     false_alarm_weeks: float = Field(default=4, gt=0, le=520)
 
 
+SHORTEST_MEMORY = timedelta(days=14)
+"""Rules and baselines look back a week, and what they say must still be there to be looked at."""
+
+
+class RetentionPlan(_PlanModel):
+    """How long the store remembers single traces; None is for ever. Summaries always stay.
+
+    After `texts` the texts of traces go, with the explanations and messages that quote them; after
+    `scores` the traces and their evaluations.
+    """
+
+    texts: Duration | None = Field(default=None, ge=timedelta(days=1))
+    scores: Duration | None = Field(default=None, ge=SHORTEST_MEMORY)
+
+
 class Plan(_PlanModel):
     """Everything that decides what a run does."""
 
@@ -248,6 +263,7 @@ class Plan(_PlanModel):
     alerts: AlertsPlan = AlertsPlan()
     notify: tuple[NotifyPlan, ...] = ()
     keep_text: KeepText = KeepText.FULL
+    retention: RetentionPlan = RetentionPlan()
     chunk_size: int = Field(default=500, ge=1, le=100_000)
 
     @model_validator(mode="after")

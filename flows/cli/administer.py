@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from flows.cli.context import ROOT, chosen, console, now, say_json
+from flows.cli.context import ROOT, chosen, console, now, progress_bar, say_json
 from flows.doctor import examine
+from flows.forgetting import forget_old, forgotten_line
 from flows.supervisor import Addresses, prefect_environment, running
 from flows.wiring import build_judge, build_parts, opened_store
+from tailwatch.plan import RetentionPlan
 from tailwatch.settings import Settings
 
 plan_app = typer.Typer(help="The evaluation plan.", no_args_is_help=True)
@@ -59,10 +61,46 @@ def upgrade(context: typer.Context) -> None:
 
 @db_app.command("stats")
 def stats(context: typer.Context) -> None:
-    """How many rows each table has."""
+    """How large the store is, table by table, indexes included."""
     with chosen(context).store() as store:
-        for table, rows in store.stats().items():
-            console().print(f"{table:<16} {rows:>12,}")
+        sizes = store.table_sizes()
+    out = console()
+    out.print(f"{'table':<18} {'rows':>12} {'size':>12} {'bytes a row':>12}")
+    for name, size in sizes.items():
+        taken = size.size_bytes
+        each = f"{taken / size.rows:,.0f}" if taken is not None and size.rows else ""
+        out.print(f"{name:<18} {size.rows:>12,} {_megabytes(taken):>12} {each:>12}")
+    total = sum(size.size_bytes or 0 for size in sizes.values())
+    out.print(f"{'together':<18} {'':>12} {_megabytes(total or None):>12}")
+
+
+@db_app.command("prune")
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be forgotten, and forget nothing.")
+    ] = False,
+) -> None:
+    """Forget what is older than the plan's `retention`; summaries and alerts stay."""
+    command = chosen(context)
+    plan = command.plan_file().plan
+    if plan.retention == RetentionPlan():
+        console().print(
+            "The plan keeps everything: set `retention: {texts: 30d, scores: 90d}` in it to forget."
+        )
+        return
+    with command.store() as store, progress_bar() as bar:
+        task = bar.add_task("forgetting", total=None)
+        forgotten = forget_old(
+            store,
+            plan,
+            now(),
+            rehearse=dry_run,
+            on_hour=lambda hour: bar.update(task, description=f"{hour:%d %b %Y %H:%M}"),
+        )
+    console().print(forgotten_line(forgotten, dry_run), markup=False)
+    if not dry_run and store.database.url.drivername == "sqlite":
+        console().print("The file stays as large as it is until `VACUUM`; its room is used again.")
 
 
 def doctor(
@@ -113,6 +151,10 @@ def up(
         out.print("The hourly run starts at 12 minutes past, the alert check at 32. Ctrl-C stops.")
         while not stopped.wait(1.0):
             services.watch()
+
+
+def _megabytes(size_bytes: int | None) -> str:
+    return "unknown" if size_bytes is None else f"{size_bytes / 1e6:,.1f} MB"
 
 
 def _for_runs(settings: Settings) -> dict[str, str]:
