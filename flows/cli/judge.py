@@ -2,9 +2,14 @@
 
 import typer
 
+from flows.cli.serve_judge import serve
+
 app = typer.Typer(help="Judges: validate them, and serve one yourself.", no_args_is_help=True)
 
 
 @app.callback()
 def judge() -> None:
     """Keeps this a group whatever the number of its commands."""
+
+
+app.command("serve")(serve)
