@@ -9,7 +9,7 @@ from typing import ClassVar
 from evaluators.material import Material, Section, render
 from evaluators.rubric_file import Need, Rubric
 from evaluators.sections import sections_of
-from evaluators.verdicts import ScoredVerdict, contained, no_judge, verdict_for
+from evaluators.verdicts import ScoredVerdict, contained, no_judge, questions_in_hand, verdict_for
 from tailwatch.alert import Direction
 from tailwatch.outcome import NO_USAGE, Failed, Outcome, Score, Skipped, SkipReason, Usage
 from tailwatch.protocols import UNIT_SCALE, EvaluatorTools, Scale
@@ -35,7 +35,6 @@ class DocumentRubricEvaluator:
     depth: int = DEFAULT_DEPTH
 
     scale: ClassVar[Scale] = UNIT_SCALE
-    batch_size: ClassVar[int] = 32
     ends_by_itself: ClassVar[bool] = True
 
     @property
@@ -54,6 +53,10 @@ class DocumentRubricEvaluator:
     @property
     def direction(self) -> Direction:
         return self.rubric.direction
+
+    @property
+    def batch_size(self) -> int:
+        return questions_in_hand(self.tools)
 
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; a fault in one leaves the others alone."""

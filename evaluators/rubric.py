@@ -13,7 +13,7 @@ from evaluators.material import render
 from evaluators.options import Options, parse_options
 from evaluators.rubric_file import Rubric, Scope, load_rubric
 from evaluators.sections import sections_of
-from evaluators.verdicts import contained, no_judge, verdict_for
+from evaluators.verdicts import contained, no_judge, questions_in_hand, verdict_for
 from tailwatch.alert import Direction
 from tailwatch.outcome import Failed, Outcome, Score, Skipped
 from tailwatch.protocols import UNIT_SCALE, Evaluator, EvaluatorTools, Scale
@@ -32,7 +32,6 @@ class RubricEvaluator:
     tools: EvaluatorTools
 
     scale: ClassVar[Scale] = UNIT_SCALE
-    batch_size: ClassVar[int] = 64
     ends_by_itself: ClassVar[bool] = True
 
     @property
@@ -50,6 +49,10 @@ class RubricEvaluator:
     @property
     def direction(self) -> Direction:
         return self.rubric.direction
+
+    @property
+    def batch_size(self) -> int:
+        return questions_in_hand(self.tools)
 
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; a fault in one leaves the others alone."""

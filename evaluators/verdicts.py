@@ -67,6 +67,11 @@ async def verdict_for(
     )
 
 
+def questions_in_hand(tools: EvaluatorTools) -> int:
+    """How many traces are to be under way so that the judge never waits for a question."""
+    return getattr(tools.judge, "in_hand", 64)
+
+
 def no_judge(tools: EvaluatorTools) -> Skipped:
     """What every trace gets where no judge is configured, with what to set."""
     return Skipped(reason=SkipReason.NOT_CONFIGURED, detail=tools.judge_missing)

@@ -148,6 +148,9 @@ class JudgePlan(_PlanModel):
     question is used again for as long as `reuse`; 0 asks again. Questions in batches cost
     `batch_price_share` of the list price; a backfill with more than `batch_over` questions goes in
     batches by itself, where that is set.
+
+    At most `concurrency` calls are open at once, fewer while the endpoint refuses calls or answers
+    late; `requests_per_minute` and `tokens_per_minute` are what this process asks for at the most.
     """
 
     model: str
@@ -160,6 +163,8 @@ class JudgePlan(_PlanModel):
     batch_price_share: float = Field(default=BATCH_PRICE_SHARE, gt=0, le=1)
     batch_over: int | None = Field(default=None, ge=0)
     concurrency: int = Field(default=16, ge=1, le=1024)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
     timeout: Duration = timedelta(seconds=60)
     max_material_chars: int = Field(default=24_000, ge=500)
     price: PricePlan | None = None

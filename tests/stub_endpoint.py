@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -26,13 +26,17 @@ class StubRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StubReply:
-    """What to answer, `delay_s` later; or, with `hang_up`, to close the connection instead."""
+    """What to answer, `delay_s` later; or, with `hang_up`, to close the connection instead.
+
+    With `drip_s` the body goes out byte by byte, so far apart.
+    """
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     hang_up: bool = False
+    drip_s: float = 0.0
 
 
 Script = Callable[[StubRequest], StubReply]
@@ -131,6 +135,13 @@ class StubEndpoint:
         self._server.server_close()
 
 
+def _parts(reply: StubReply) -> Iterator[bytes]:
+    if not reply.drip_s:
+        yield reply.body
+        return
+    yield from (bytes([byte]) for byte in reply.body)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -159,7 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in (head | dict(reply.headers)).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(reply.body)
+            for part in _parts(reply):
+                self.wfile.write(part)
+                time.sleep(reply.drip_s)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the client stopped waiting, as some tests make it do
 

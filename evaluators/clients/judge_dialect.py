@@ -62,7 +62,12 @@ def prompt_token_bound(body: Mapping[str, Any]) -> int:
     body's own JSON pays for the chat template's marks. English needs about a quarter of the bound;
     only the reservation is that high, and it is settled with the reported usage.
     """
-    return len(json.dumps(body, ensure_ascii=False).encode())
+    return len(encoded(body))
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The body as it is sent."""
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _sendable(text: str) -> str:

@@ -1,12 +1,17 @@
-"""From the openai client's exceptions to one typed reason each."""
+"""From refusals and broken calls to one typed reason each."""
 
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx2
 import openai
 
+from evaluators.clients.chat_endpoint import Response, not_sent
 from evaluators.clients.judge_reply import Trouble
 from tailwatch.outcome import FailureKind
 
@@ -19,25 +24,52 @@ _CHARGED_PERHAPS = frozenset({408, 502, 504})
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    """A response that is no reply, as much of it as matters. `said` may quote the trace."""
+
+    status: int
+    code: str | None
+    said: str
+    headers: Mapping[str, str]
+
+
+def trouble_of_response(response: Response, model: str) -> Trouble:
+    """Why a response with an error's status is no reply."""
+    fault = _fault_in(response.body)
+    refusal = _Refusal(
+        status=response.status,
+        code=_text_or_none(fault.get("code")),
+        said=f"{fault.get('param') or ''} {fault.get('message') or ''}",
+        headers=response.headers,
+    )
+    return _of_status(refusal, model)
+
+
+def trouble_of_call(error: Exception) -> Trouble:
+    """Why a call brought no response."""
+    if isinstance(error, TimeoutError):
+        return _late(free=not_sent(error))
+    return _gone(free=not_sent(error))
+
+
 def trouble_of(error: openai.OpenAIError | TimeoutError, model: str) -> Trouble:
-    """Why a call failed, in our own words: an endpoint's may quote the trace or the key."""
+    """Why a call of the openai client failed, in our own words: an endpoint's may quote the trace
+    or the key.
+    """
     free = isinstance(error.__cause__, _NOT_SENT)
     if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return Trouble(
-            kind=FailureKind.TIMEOUT,
-            message="the judge endpoint did not answer in time",
-            retryable=True,
-            free=free,
-        )
+        return _late(free=free)
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error, model)
-    if isinstance(error, openai.APIConnectionError):
-        return Trouble(
-            kind=FailureKind.UNAVAILABLE,
-            message=f"the judge endpoint {'cannot be reached' if free else 'hung up'}",
-            retryable=True,
-            free=free,
+        refusal = _Refusal(
+            status=error.status_code,
+            code=error.code,
+            said=f"{error.param or ''} {error.message}",
+            headers=error.response.headers,
         )
+        return _of_status(refusal, model)
+    if isinstance(error, openai.APIConnectionError):
+        return _gone(free=free)
     return Trouble(
         kind=FailureKind.UNAVAILABLE,
         message=f"the judge's client gave up: {type(error).__name__}",
@@ -45,25 +77,43 @@ def trouble_of(error: openai.OpenAIError | TimeoutError, model: str) -> Trouble:
     )
 
 
-def _of_status(error: openai.APIStatusError, model: str) -> Trouble:
-    status = error.status_code
-    said = f"the judge endpoint answered {status}{_code(error)}"
+def _late(*, free: bool) -> Trouble:
+    return Trouble(
+        kind=FailureKind.TIMEOUT,
+        message="the judge endpoint did not answer in time",
+        retryable=True,
+        free=free,
+    )
+
+
+def _gone(*, free: bool) -> Trouble:
+    return Trouble(
+        kind=FailureKind.UNAVAILABLE,
+        message=f"the judge endpoint {'cannot be reached' if free else 'hung up'}",
+        retryable=True,
+        free=free,
+    )
+
+
+def _of_status(refusal: _Refusal, model: str) -> Trouble:
+    status, code = refusal.status, refusal.code
+    said = f"the judge endpoint answered {status}{_shown(code)}"
     free = status not in _CHARGED_PERHAPS
     if status in (401, 403):
         message = f"{said}: check the API key and what it may use"
         return Trouble(kind=FailureKind.AUTH, message=message, free=free)
-    if status == 404:
+    if status == 404 or status < 400:
         message = f"{said}: check its address and that it has the model {model!r}"
         return Trouble(kind=FailureKind.BAD_REQUEST, message=message, free=free)
-    if error.code == "content_filter":
+    if code == "content_filter":
         return Trouble(kind=FailureKind.CONTENT_FILTERED, message=said, free=free)
     if status == 429:
-        spent = error.code == "insufficient_quota"
+        spent = code == "insufficient_quota"
         return Trouble(
             kind=FailureKind.RATE_LIMITED,
             message=f"{said}: {'its account has no credit' if spent else 'too many requests'}",
             retryable=not spent,
-            retry_after_s=_retry_after_s(error.response.headers),
+            retry_after_s=_retry_after_s(refusal.headers),
             free=free,
         )
     if status in (408, 409) or status >= 500:
@@ -71,39 +121,60 @@ def _of_status(error: openai.APIStatusError, model: str) -> Trouble:
             kind=FailureKind.TIMEOUT if status in (408, 504) else FailureKind.UNAVAILABLE,
             message=said,
             retryable=True,
-            retry_after_s=_retry_after_s(error.response.headers),
+            retry_after_s=_retry_after_s(refusal.headers),
             free=free,
         )
+    # a question that is too long is so in every form: there is nothing to mend
+    mendable = status in (400, 422) and code != "context_length_exceeded"
     return Trouble(
         kind=FailureKind.BAD_REQUEST,
         message=f"{said}: it does not accept the request",
-        complaint=_complaint(error) if status in (400, 422) else None,
+        complaint=refusal.said if mendable else None,
         free=free,
     )
 
 
-def _complaint(error: openai.APIStatusError) -> str | None:
-    """What the endpoint says is wrong; None when it names a fault that no other form can mend."""
-    if error.code == "context_length_exceeded":
-        return None
-    return f"{error.param or ''} {error.message}"
-
-
-def _code(error: openai.APIStatusError) -> str:
-    plain = error.code is not None and _PLAIN_CODE.fullmatch(error.code)
-    return f" ({error.code})" if plain else ""
-
-
-def _retry_after_s(headers: httpx2.Headers) -> float | None:
-    """The seconds a `Retry-After` asks for: a number, or a date measured from the reply's own."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
+def _fault_in(body: bytes) -> Mapping[str, Any]:
+    """The error object of OpenAI's form; for another form its text as the message."""
     try:
-        return max(0.0, float(value))
+        content = json.loads(body)
     except ValueError:
-        until, sent = _http_date(value), _http_date(headers.get("date", ""))
+        content = None
+    fault = content.get("error", content) if isinstance(content, dict) else None
+    if isinstance(fault, dict) and "message" in fault:
+        return fault
+    return {"message": body[:4000].decode("utf-8", "replace")}
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _shown(code: str | None) -> str:
+    return f" ({code})" if code is not None and _PLAIN_CODE.fullmatch(code) else ""
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """The seconds after which it may be asked again: a number, or a date measured from the reply's
+    own. OpenAI also says it in milliseconds, which is more exact.
+    """
+    exact = _seconds(headers.get("retry-after-ms"))
+    if exact is not None:
+        return exact / 1000
+    value = headers.get("retry-after")
+    seconds = _seconds(value)
+    if value is None or seconds is not None:
+        return seconds
+    until, sent = _http_date(value), _http_date(headers.get("date", ""))
     return None if until is None or sent is None else max(0.0, (until - sent).total_seconds())
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return max(0.0, number) if number < float("inf") else None
 
 
 def _http_date(value: str) -> datetime | None:

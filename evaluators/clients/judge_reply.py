@@ -2,8 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from tailwatch.outcome import FailureKind
 
@@ -50,12 +57,26 @@ class Tokens(BaseModel):
     prompt_tokens: int = Field(ge=0)
     completion_tokens: int = Field(ge=0)
 
+    @property
+    def total(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+def _none_where_half_filled(value: object, read: ValidatorFunctionWrapHandler) -> Tokens | None:
+    try:
+        tokens: Tokens | None = read(value)
+    except ValidationError:
+        return None
+    return tokens
+
 
 class Reply(BaseModel):
-    """A chat completion, as much of it as a judge needs."""
+    """A chat completion, as much of it as a judge needs. Usage that is not fully told is unknown:
+    the verdict beside it was paid for, and asking again would pay for it once more.
+    """
 
     choices: tuple[_Choice, ...] = Field(min_length=1)
-    usage: Tokens | None = None
+    usage: Annotated[Tokens | None, WrapValidator(_none_where_half_filled)] = None
 
 
 class _Content(BaseModel):

@@ -1,53 +1,68 @@
-"""A judge behind any OpenAI-compatible endpoint: bounded, capped, and never inventing a verdict."""
+"""A judge behind any OpenAI-compatible endpoint: paced, capped, and never inventing a verdict."""
 
 import asyncio
 import time
 import zlib
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Final
 
 import httpx2
-import openai
 
-from evaluators.clients.judge_dialect import Dialect, prompt_token_bound
-from evaluators.clients.judge_errors import trouble_of
+from evaluators.clients.chat_endpoint import CALL_ERRORS, ChatEndpoint
+from evaluators.clients.gate import Gate
+from evaluators.clients.judge_dialect import Dialect, encoded
+from evaluators.clients.judge_errors import trouble_of_call, trouble_of_response
 from evaluators.clients.judge_reply import Answer, Reply, Trouble, read_answer, read_reply
 from evaluators.clients.memory_ledger import in_memory
+from evaluators.clients.pacing import Ending, Pace, Ticket
 from evaluators.clients.prices import OPENAI_URL, cost_usd, price_of, shown
 from evaluators.clients.run_ledger import RunLedger
 from tailwatch.errors import ConfigurationError
-from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason, Usage
+from tailwatch.outcome import NO_USAGE, Failed, FailureKind, Skipped, SkipReason, Usage
 from tailwatch.plan import JudgePlan, PricePlan
 from tailwatch.protocols import JudgeQuestion, Verdict
 
-_ATTEMPTS = 3
-_LONGEST_WAIT_S = 120.0
-_INSTRUCTIONS_TOKENS = 4_000
-_ANSWER_TOKENS = JudgeQuestion(instructions="", material="", choices=()).max_output_tokens
-_OVER_BUDGET = Skipped(
+LONGEST_WAIT_S: Final = 120.0
+"""Who is told to stay away for longer gives up: a later run asks again."""
+
+_ATTEMPTS: Final = 3
+_INSTRUCTIONS_TOKENS: Final = 4_000
+_ANSWER_TOKENS: Final = JudgeQuestion(instructions="", material="", choices=()).max_output_tokens
+_OVER_BUDGET: Final = Skipped(
     reason=SkipReason.OVER_BUDGET, detail="the caps under `judge` do not cover another call"
 )
-_FREE = Usage(cost_usd=0.0)
-_BOOKING = timedelta(minutes=1)
+_FREE: Final = Usage(cost_usd=0.0)
+_WAITING: Final = timedelta(hours=1)
+"""How long a call whose money is set aside may wait for its turn, before it counts as lost."""
+
+_CONGESTION: Final = frozenset({FailureKind.RATE_LIMITED, FailureKind.TIMEOUT})
+_CLOSED: Final = Trouble(
+    kind=FailureKind.RATE_LIMITED,
+    message="not asked: the judge endpoint wants no calls for more than two minutes",
+    retryable=True,
+    retry_after_s=float("inf"),
+    free=True,
+)
 
 
 class OpenAIJudge:
-    """Asks one model; at most `concurrency` calls are open at once, the rest wait their turn.
+    """Asks one model, through a gate: as many calls at once as the endpoint bears, the plan's
+    concurrency at the most, at the pace that its limits and its refusals allow.
 
     Before each attempt the most it can cost is reserved in `ledger`, and settled afterwards with
     the usage the endpoint reports; an attempt that ends without a report, and may have been
     charged, is booked at its worst case. When the money left does not cover a question it waits
     for the open ones to be settled, and is skipped only if it is still not covered then.
-    A few more questions than there are places to call from are reserved, so that none of these
-    waits for the books. `calls` counts requests, tries again included. Use it inside one event
-    loop, and close it, which closes its ledger.
+    Twice as many questions are in hand as calls may be open, so that no place to call from waits
+    for the books, or for a question that waits to be asked again. `calls` counts requests, tries
+    again included. Use it inside one event loop, and close it, which closes its ledger.
     """
 
     def __init__(
         self,
-        client: openai.AsyncOpenAI,
+        endpoint: ChatEndpoint,
+        gate: Gate,
         *,
         model: str,
         price: PricePlan,
@@ -60,11 +75,12 @@ class OpenAIJudge:
         self.model = model
         self.price = price
         self.ledger = ledger
+        self.in_hand = 2 * concurrency
         self.calls = 0
-        self._client = client
-        self._slots = asyncio.Semaphore(concurrency)
-        self._questions = asyncio.Semaphore(concurrency + max(2, concurrency // 4))
-        self._timeout_s = timeout_s
+        self._endpoint = endpoint
+        self._gate = gate
+        self._questions = asyncio.Semaphore(self.in_hand)
+        self._longest = timedelta(seconds=2 * timeout_s + LONGEST_WAIT_S) + _WAITING
         self._max_material_chars = max_material_chars
         self._first_wait_s = first_wait_s
         self._dialect = Dialect()
@@ -89,13 +105,14 @@ class OpenAIJudge:
     async def close(self) -> None:
         """Books what is not booked yet and closes its connections."""
         await self.ledger.close()
-        await self._client.close()
+        await self._endpoint.close()
 
     async def ask(self, question: JudgeQuestion) -> Verdict | Failed | Skipped:
         """The verdict, with the usage of all its attempts; `Failed` after three that came to none.
 
-        An endpoint that refuses a field (structured output, the limit's new name, a temperature)
-        is asked without it at once, and from then on. `Skipped(over_budget)` costs nothing.
+        An endpoint that refuses a field (structured output, the limit's new name, a temperature,
+        log probabilities) is asked without it at once, and from then on. `Skipped(over_budget)`
+        costs nothing.
         """
         async with self._questions:
             return await self._ask(question)
@@ -104,7 +121,7 @@ class OpenAIJudge:
         dialect, usage, tries = self._dialect, NO_USAGE, 0
         last: Trouble | None = None
         while True:
-            found, took = await self._attempt(question, dialect)
+            found, took = await self._attempt(question, dialect, again=last is not None)
             usage += took
             if isinstance(found, Answer):
                 self._dialect, self._proven = dialect, True
@@ -112,11 +129,7 @@ class OpenAIJudge:
             if isinstance(found, Skipped):
                 return found if last is None else _failed(last, usage)
             last = found
-            plainer = (
-                None
-                if found.complaint is None
-                else dialect.without(found.complaint, proven=self._proven)
-            )
+            plainer = self._plainer(dialect, found)
             if plainer is not None:
                 dialect = plainer
                 continue
@@ -126,28 +139,39 @@ class OpenAIJudge:
                 return _failed(found, usage)
             await asyncio.sleep(wait_s)
 
+    def _plainer(self, dialect: Dialect, trouble: Trouble) -> Dialect | None:
+        """How to ask again at once after a request was refused as invalid; None if that is no help.
+
+        Of the questions that were put in the same way at the same time the first to be answered
+        tells the others how.
+        """
+        if trouble.complaint is None:
+            return None
+        if self._proven and self._dialect != dialect:
+            return self._dialect
+        return dialect.without(trouble.complaint, proven=self._proven)
+
     async def _attempt(
-        self, question: JudgeQuestion, dialect: Dialect
+        self, question: JudgeQuestion, dialect: Dialect, *, again: bool
     ) -> tuple[Answer | Trouble | Skipped, Usage]:
-        body = dialect.body(self.model, question)
+        body = encoded(dialect.body(self.model, question))
         most = cost_usd(
-            self.price,
-            input_tokens=prompt_token_bound(body),
-            output_tokens=question.max_output_tokens,
+            self.price, input_tokens=len(body), output_tokens=question.max_output_tokens
         )
         call = await self.ledger.reserve(
-            question,
-            self.model,
-            worst_case_usd=most,
-            longest=timedelta(seconds=2 * self._timeout_s) + _BOOKING,
+            question, self.model, worst_case_usd=most, longest=self._longest
         )
         if call is None:
             return _OVER_BUDGET, NO_USAGE
         usage, verdict = _FREE, None
         try:
-            async with self._slots:
-                usage, started = Usage(cost_usd=most), time.perf_counter()
-                reply = await self._send(body)
+            # four bytes for a token, as endpoints estimate it themselves
+            tokens = len(body) // 4 + question.max_output_tokens
+            ticket = await self._gate.enter(tokens, again=again)
+            if ticket is None:
+                return _CLOSED, _FREE
+            usage, started = Usage(cost_usd=most), time.perf_counter()
+            reply = await self._send(body, ticket)
             if isinstance(reply, Reply):
                 usage = _timed(self._usage(reply, most), started)
                 found = read_answer(reply, question.choices)
@@ -162,16 +186,31 @@ class OpenAIJudge:
         await booked
         return found, usage
 
-    async def _send(self, body: Mapping[str, Any]) -> Reply | Trouble:
+    async def _send(self, body: bytes, ticket: Ticket) -> Reply | Trouble:
+        """One request, for which the gate gave the ticket."""
         self.calls += 1
+        ending, tokens, retry_after_s = Ending.OTHERWISE, None, None
         try:
-            async with asyncio.timeout(self._timeout_s):
-                response = await self._client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=body
-                )
-        except (openai.OpenAIError, TimeoutError) as error:
-            return trouble_of(error, self.model)
-        return read_reply(response.content)
+            found = await self._exchange(body)
+            if isinstance(found, Reply):
+                ending = Ending.ANSWERED
+                tokens = None if found.usage is None else found.usage.total
+            elif found.retryable:
+                retry_after_s = found.retry_after_s
+                if found.kind in _CONGESTION:
+                    ending = Ending.CONGESTED
+        finally:
+            self._gate.leave(ticket, ending, tokens=tokens, retry_after_s=retry_after_s)
+        return found
+
+    async def _exchange(self, body: bytes) -> Reply | Trouble:
+        try:
+            response = await self._endpoint.post(body)
+        except CALL_ERRORS as error:
+            return trouble_of_call(error)
+        if response.status != 200:
+            return trouble_of_response(response, self.model)
+        return read_reply(response.body)
 
     def _usage(self, reply: Reply, most_usd: float) -> Usage:
         """The reported usage and its cost; the worst case where the endpoint reports none."""
@@ -191,15 +230,16 @@ class OpenAIJudge:
     def _wait_s(self, trouble: Trouble, tries: int, question: JudgeQuestion) -> float | None:
         """How long to wait before the next attempt; None when there should be none.
 
-        What the endpoint asks for, else half a second doubling, both with up to a quarter more,
-        spread by the question so that those refused together do not come back together.
+        Half a second, doubling, with up to a quarter more, spread by the question so that those
+        refused together do not come back together. What the endpoint asked for the gate keeps.
         """
         asked = trouble.retry_after_s
-        if not trouble.retryable or tries >= _ATTEMPTS or (asked or 0.0) > _LONGEST_WAIT_S:
+        if not trouble.retryable or tries >= _ATTEMPTS or (asked or 0.0) > LONGEST_WAIT_S:
             return None
-        wait_s = self._first_wait_s * 2 ** (tries - 1) if asked is None else asked
+        if asked is not None:
+            return 0.0
         spread = zlib.crc32(question.material.encode("utf-8", "replace")) / 2**32
-        return wait_s * (1 + spread / 4)
+        return self._first_wait_s * 2.0 ** (tries - 1) * (1 + spread / 4)
 
 
 def make_judge(
@@ -222,19 +262,14 @@ def make_judge(
     longest = plan.max_material_chars + _INSTRUCTIONS_TOKENS
     price = price_of(plan, url=url, model=model, prompt_tokens=longest)
     timeout_s = plan.timeout.total_seconds()
-    client = openai.AsyncOpenAI(
-        base_url=url or OPENAI_URL,
-        api_key=key or "none",
-        max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(
-            timeout=httpx2.Timeout(timeout_s, connect=min(5.0, timeout_s)),
-            limits=httpx2.Limits(
-                max_connections=plan.concurrency, max_keepalive_connections=plan.concurrency
-            ),
-        ),
+    pace = Pace(
+        plan.concurrency,
+        requests_per_minute=plan.requests_per_minute,
+        tokens_per_minute=plan.tokens_per_minute,
     )
     return OpenAIJudge(
-        client,
+        ChatEndpoint(url or OPENAI_URL, key=key or "none", timeout_s=timeout_s),
+        Gate(pace, longest_wait_s=LONGEST_WAIT_S),
         model=model,
         price=price,
         ledger=ledger or in_memory(plan.caps),

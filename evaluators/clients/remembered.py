@@ -41,6 +41,11 @@ class RememberingJudge:
         self._horizon = timedelta(0) if ask_again else self._reuse
         self._answered.clear()
 
+    @property
+    def in_hand(self) -> int:
+        """How many questions it can use at a time."""
+        return getattr(self._judge, "in_hand", 64)
+
     async def close(self) -> None:
         """Closes the judge."""
         await self._judge.close()

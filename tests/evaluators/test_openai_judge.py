@@ -1,6 +1,9 @@
 import asyncio
+import itertools
 import logging
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -94,6 +97,14 @@ FAULTS: list[tuple[str, StubReply, FailureKind, int, bool]] = [
     ("404", refusal_to_serve(404), FailureKind.BAD_REQUEST, 1, True),
     ("408", refusal_to_serve(408), FailureKind.TIMEOUT, 3, False),
     ("409", refusal_to_serve(409), FailureKind.UNAVAILABLE, 3, True),
+    ("422 twice", refusal_to_serve(422, "no such model"), FailureKind.BAD_REQUEST, 2, True),
+    (
+        "moved",
+        StubReply(status=307, headers={"location": "http://127.0.0.1:9/v1/chat/completions"}),
+        FailureKind.BAD_REQUEST,
+        1,
+        True,
+    ),
     ("413", refusal_to_serve(413), FailureKind.BAD_REQUEST, 1, True),
     ("429", refusal_to_serve(429), FailureKind.RATE_LIMITED, 3, True),
     (
@@ -123,6 +134,14 @@ FAULTS: list[tuple[str, StubReply, FailureKind, int, bool]] = [
     ("error in HTML", StubReply(status=503, body=b"<html>"), FailureKind.UNAVAILABLE, 3, True),
     ("hangs up", StubReply(hang_up=True), FailureKind.UNAVAILABLE, 3, False),
     ("slow", verdict("yes", delay_s=0.6), FailureKind.TIMEOUT, 3, False),
+    ("drips", replace(verdict("yes"), drip_s=0.02), FailureKind.TIMEOUT, 3, False),
+    (
+        "breaks off",
+        replace(verdict("yes"), headers={"content-length": "10000"}),
+        FailureKind.TIMEOUT,
+        3,
+        False,
+    ),
     ("HTML", StubReply(body=b"<html>hello</html>"), FailureKind.BAD_OUTPUT, 3, False),
     ("broken JSON", StubReply(body=b'{"choices": ['), FailureKind.BAD_OUTPUT, 3, False),
     ("no choices", StubReply(body=b'{"object": "list"}'), FailureKind.BAD_OUTPUT, 3, False),
@@ -133,7 +152,6 @@ FAULTS: list[tuple[str, StubReply, FailureKind, int, bool]] = [
     ("number", completion('{"choice": 1}'), FailureKind.BAD_OUTPUT, 3, False),
     ("empty", completion(""), FailureKind.BAD_OUTPUT, 3, False),
     ("null", completion(None), FailureKind.BAD_OUTPUT, 3, False),
-    ("negative usage", verdict("yes", usage=(-5, 1)), FailureKind.BAD_OUTPUT, 3, False),
     ("refusal", completion(None, refusal="I can't"), FailureKind.REFUSED, 1, False),
     ("length", completion('{"expl', finish_reason="length"), FailureKind.TRUNCATED, 1, False),
     (
@@ -186,6 +204,54 @@ def test_a_passing_fault_is_tried_again(first: StubReply) -> None:
     assert isinstance(outcome, Verdict)
     assert len(endpoint.requests) == 2
     assert outcome.usage.cost_usd == pytest.approx(judge.spent_usd)
+
+
+@pytest.mark.parametrize("usage", [(-5, 1), (100, None), (None, None), ("many", 1), None])
+def test_usage_that_is_not_fully_told_is_unknown_and_not_paid_for_twice(usage: Any) -> None:
+    (outcome,), judge, endpoint = ask(lambda _: verdict("yes", usage=usage))
+    assert isinstance(outcome, Verdict)
+    assert len(endpoint.requests) == 1
+    assert outcome.usage.input_tokens is None
+    assert outcome.usage.cost_usd == judge.spent_usd > 0.0008
+
+
+def test_everyone_stays_away_when_one_is_told_to() -> None:
+    arrived: list[float] = []
+
+    def script(_: StubRequest) -> StubReply:
+        arrived.append(time.monotonic())
+        if len(arrived) == 1:
+            return refusal_to_serve(429, headers={"retry-after-ms": "300", "retry-after": "60"})
+        return verdict("yes", delay_s=0.05)
+
+    outcomes, _, _ = ask(script, [question(str(i)) for i in range(12)], concurrency=2)
+    assert all(isinstance(outcome, Verdict) for outcome in outcomes)
+    assert len(arrived) == 13
+    early = [at for at in arrived if at < arrived[0] + 0.3]
+    assert len(early) <= 3  # the other place's call, and one that began as the refusal came
+
+
+def test_when_it_is_away_for_long_nobody_waits_or_asks() -> None:
+    script = in_turn([refusal_to_serve(429, headers={"retry-after": "3600"}), verdict("yes")])
+    outcomes, judge, endpoint = ask(script, [question(str(i)) for i in range(9)], concurrency=1)
+    kinds = {(o.error_type, o.retryable) for o in outcomes if isinstance(o, Failed)}
+    assert kinds == {(FailureKind.RATE_LIMITED, True)}
+    assert len(outcomes) == 9
+    assert len(endpoint.requests) == 1
+    assert judge.spent_usd == 0
+
+
+def test_no_more_calls_a_minute_are_made_than_the_plan_says() -> None:
+    arrived: list[float] = []
+
+    def script(_: StubRequest) -> StubReply:
+        arrived.append(time.monotonic())
+        return verdict("yes")
+
+    ask(script, [question(str(i)) for i in range(5)], requests_per_minute=600)
+    gaps = [late - early for early, late in itertools.pairwise(arrived)]
+    assert len(gaps) == 4
+    assert sum(gaps) >= 0.35
 
 
 def test_an_endpoint_that_nobody_answers_at_is_unavailable_and_costs_nothing() -> None:
