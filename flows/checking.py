@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from alerts import wording
+from alerts.canary import is_about_judge
 from alerts.incidents import Key, Step, check_incidents, key_of, monitors_of
 from alerts.lifecycle import SYSTEM, Policy
 from alerts.rules.limit import Limit
@@ -85,7 +86,7 @@ def check_alerts(
     findings: list[Finding] = []
     events: list[AlertEvent] = []
     window, samples = _samples(parts, moments)
-    alerts = store.alerts(limit=None, source=source)  # newest first
+    alerts = _of_product(store, source)
     restarts = _restarts(store, source, alerts)
     of_limits = limit_family(parts, moments[-1])
     limits = LimitCheck(parts, samples, window, of_limits, restarts)
@@ -145,9 +146,14 @@ def _record(
                 alerts = [step.after, *(a for a in alerts if a.alert_id != step.after.alert_id)]
                 events += step.events
         except AlertChangedError:
-            alerts = store.alerts(limit=None, source=source)
+            alerts = _of_product(store, source)
         else:
             return sorted(alerts, key=lambda alert: alert.opened_at, reverse=True), events
+
+
+def _of_product(store: Store, source: str) -> list[Alert]:
+    """All alerts but those about a judge, newest first: no rule's finding is news of a judge."""
+    return [a for a in store.alerts(limit=None, source=source) if not is_about_judge(a)]
 
 
 def _in_alerts(alerts: Sequence[Alert]) -> set[Key]:

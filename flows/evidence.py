@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alerts.canary import is_about_judge
 from flows.marks import Mark, marks_near
 from flows.parts import Parts
 from storage.records import ScoredTrace
@@ -31,10 +32,13 @@ class Evidence:
 
 
 def evidence_of(parts: Parts, alert: Alert, limit: int) -> Evidence:
-    """At most `limit` traces of each kind; none for a series that the plan does not have."""
+    """At most `limit` traces of each kind.
+
+    None for a series that the plan does not have, nor for an alert about a judge.
+    """
     marks = marks_near(parts, alert)
     direction = parts.directions.get(alert.series)
-    if direction is None or not limit:
+    if direction is None or not limit or is_about_judge(alert):
         return Evidence(marks=marks)
     onset = floor_hour(alert.onset)
     end = alert.resolved_at if alert.state.over else alert.updated_at

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from alerts.notifiers.message import alert_message, told
+from flows.canary_book import ended_while_held, held_alerts, read_book
 from flows.parts import Destination, Parts
 from storage.records import Notice, NoticeRecord
 from storage.store import Store
@@ -94,7 +95,8 @@ async def send_due(
     """Sends every message that is due, each destination beside the others.
 
     Only cancelling raises. A destination that does not answer costs at most `patience` and one
-    attempt; its messages stay in the outbox, and so do those that wait for quiet hours to end.
+    attempt; its messages stay in the outbox, and so do those that wait for quiet hours to end and
+    those about alerts that are held because their judge moved.
     """
     senders = [_Sender(store, source, each, clock, sleep, patience) for each in destinations]
     return list(await asyncio.gather(*(sender.send() for sender in senders)))
@@ -143,6 +145,7 @@ class _Sender:
         )
 
     async def _send_all(self) -> None:
+        held = _held(self.store, self.source)
         while True:
             now = self.clock()
             record = self.store.claim_notice(
@@ -151,6 +154,7 @@ class _Sender:
                 now,
                 self.claim,
                 self.destination.disturbed_by(now),
+                held,
             )
             if record is None:
                 return
@@ -178,6 +182,17 @@ class _Sender:
         self.store.mark_failed(message_id, self.claim, error=self.error, again_at=again_at)
         self.failed += 1
         return again_at
+
+
+def _held(store: Store, source: str) -> list[str]:
+    """The alerts whose messages wait; what nobody heard of those that ended so is given up."""
+    waiting = {record.notice.message.alert_id for record in store.notices(source, ["pending"])}
+    if not waiting:
+        return []
+    book = read_book(store, source)
+    alerts = [a for a in store.alerts(limit=None, source=source) if a.alert_id in waiting]
+    store.give_up_held(source, [a.alert_id for a in alerts if ended_while_held(book, a)])
+    return list(held_alerts(book, alerts))
 
 
 async def try_once(destination: Destination, message: AlertMessage) -> tuple[Exception | None, str]:

@@ -23,14 +23,16 @@ from storage.connected import Connected
 from storage.outbox_rows import notice_record_of, notice_row
 from storage.records import Notice, NoticeRecord, NoticeState
 from storage.upsert import upsert
-from tailwatch.alert import AlertState
+from tailwatch.alert import AlertState, Change
 
 LEASE = timedelta(minutes=5)
 """How long a claimed message is its sender's alone; longer than a sender may take."""
 
 _TRIED_AT_ONCE = 10
 _WAS_HISTORY = "it began and ended before anyone could be told"
+_WAS_HELD = "it ended while its judge was under review, before anyone was told"
 _OVER = [state.value for state in AlertState if state.over]
+_PAGES = [change.value for change in (Change.OPENED, Change.ATTACHED, Change.REOPENED)]
 
 
 class Outbox(Connected):
@@ -41,20 +43,52 @@ class Outbox(Connected):
         now: datetime,
         claim: str,
         severities: Collection[str],
+        held: Collection[str] = (),
     ) -> NoticeRecord | None:
         """The next message to send, now `claim`'s alone for LEASE; None when none is due.
 
         The messages about one alert come one after another: the next is due when the one before is
-        sent or given up. An alert that began and ended in a look back is not told of.
+        sent or given up. An alert that began and ended in a look back is not told of. What says
+        that one of the `held` alerts opened, grew or came back waits.
         """
         with self.database.write() as connection:
             connection.execute(_give_up_history(source, destination))
             query = _due(source, destination, now, severities).limit(_TRIED_AT_ONCE)
+            if held:
+                columns = OUTBOX.c
+                query = query.where(
+                    or_(columns.alert_id.not_in(held), columns.change.not_in(_PAGES))
+                )
             for row in connection.execute(query).mappings().all():
                 taken = connection.execute(_take(row["message_id"], now, claim))
                 if taken.rowcount == 1:
                     return notice_record_of({**row, "attempts": row["attempts"] + 1})
         return None
+
+    def give_up_held(self, source: str, alert_ids: Collection[str]) -> int:
+        """Give up what nobody was told of alerts that were held and are over; says how many.
+
+        Where a destination heard of the alert before, it still hears that it is over.
+        """
+        columns = OUTBOX.c
+        other = OUTBOX.alias("other")
+        told = exists().where(
+            other.c.source == columns.source,
+            other.c.alert_id == columns.alert_id,
+            other.c.destination == columns.destination,
+            other.c.attempts > 0,
+        )
+        statement = (
+            update(OUTBOX)
+            .where(columns.source == source, columns.alert_id.in_(alert_ids))
+            .where(columns.state == "pending", columns.attempts == 0)
+            .where(or_(columns.change.in_(_PAGES), ~told))
+            .values(state="given_up", last_error=_WAS_HELD)
+        )
+        if not alert_ids:
+            return 0
+        with self.database.write() as connection:
+            return connection.execute(statement).rowcount
 
     def mark_sent(self, message_id: str, claim: str, now: datetime) -> bool:
         """Note that a claimed message arrived; False when the claim is no longer this sender's."""
@@ -85,12 +119,12 @@ class Outbox(Connected):
             return [notice_record_of(row) for row in connection.execute(query).mappings()]
 
     def revive_notices(self, source: str, now: datetime) -> int:
-        """Make every message that was given up pending again, history excepted; says how many."""
+        """Make every message that was given up for its failures pending again; says how many."""
         columns = OUTBOX.c
         statement = (
             update(OUTBOX)
             .where(columns.source == source, columns.state == "given_up")
-            .where(columns.last_error != _WAS_HISTORY)
+            .where(columns.last_error.not_in([_WAS_HISTORY, _WAS_HELD]))
             .values(state="pending", attempts=0, next_attempt_at=now)
         )
         with self.database.write() as connection:

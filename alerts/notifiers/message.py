@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts import wording
+from alerts.canary import is_about_judge
 from alerts.lifecycle import SYSTEM
 from tailwatch.alert import Alert, AlertEvent, AlertState, Change, Severity
 from tailwatch.printable import printable
@@ -84,7 +85,7 @@ def alert_message(
     Its id follows from source, event and destination, so that a rerun makes the same message.
     """
     event, rule = news.events[0], printable(alert.rule, _NAME_CHARS)
-    subject = f"{wording.subject(alert.series, alert.segment)} ({rule})"
+    subject = f"{_subject(alert)} ({rule})"
     return AlertMessage(
         message_id=_message_id(source, event, destination),
         change=news.change,
@@ -97,6 +98,7 @@ def alert_message(
         fields={
             "Alert": alert.alert_id,
             "State": wording.state(alert.state),
+            **({"About": "the judge, not the product"} if is_about_judge(alert) else {}),
             "Rule": rule,
             "Series": printable(str(alert.series), _NAME_CHARS),
             "Segment": printable(str(alert.segment), _NAME_CHARS),
@@ -120,6 +122,13 @@ def trial_message(source: str, destination: str, now: datetime) -> AlertMessage:
         body="Nothing is wrong: somebody ran `tailwatch notify test`.",
         fields={"Destination": printable(destination, _NAME_CHARS)},
     )
+
+
+def _subject(alert: Alert) -> str:
+    if is_about_judge(alert):
+        series = alert.series
+        return f"judge {printable(series.judge, _NAME_CHARS)} on {wording.text(series.evaluator)}"
+    return wording.subject(alert.series, alert.segment)
 
 
 def _beginning(event: AlertEvent, change: Change) -> str:
