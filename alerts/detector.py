@@ -4,7 +4,7 @@ An hour costs a few array operations, however many monitors there are; only an i
 at by itself. `alerts.evidence` explains what the numbers mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from alerts.cusum import FURTHER_SHARES, log_ratio, worse
 from alerts.lines import Lines
+from tailwatch.alert import ALL_TRAFFIC, Segment
 
 RESOLVED_AT = 100.0
 """The likelihood ratio of "as in the baseline" against "as in the incident" that ends one."""
+
+FOLLOWS_AT, FOLLOWS_FOR = 2.0, 12
+"""The ratio that ends one in so many hours after the first other one of the same outputs ended."""
 
 LARGEST_LOG = 700.0
 """Evidence is not counted beyond exp of it."""
@@ -28,8 +32,10 @@ class Bank:
 
     Row r belongs to monitor `owner[r]`; a monitor's rows follow one another from `first`. Arrays
     over levels are as long as the longest; `counted` (rows x levels) says where there is a line.
+    `about` are the series and segments.
     """
 
+    about: tuple[tuple[Hashable, Segment], ...]
     owner: NDArray[np.int_]
     first: NDArray[np.int_]
     usual: _Floats
@@ -40,8 +46,13 @@ class Bank:
     if_good: _Floats
 
     @classmethod
-    def of(cls, monitors: Sequence[Lines]) -> "Bank":
-        """The bank of these monitors, in their order."""
+    def of(
+        cls, monitors: Sequence[Lines], about: Sequence[tuple[Hashable, Segment]] | None = None
+    ) -> "Bank":
+        """The bank of these monitors, in their order.
+
+        `about` are their series and segments; without it no two of them look at the same outputs.
+        """
         levels = max((len(m.effect) for m in monitors), default=0)
         usual = _padded([m.usual for m in monitors], levels)
         tolerated = _padded([m.tolerated for m in monitors], levels)
@@ -56,6 +67,7 @@ class Bank:
         for number, monitor in enumerate(monitors):
             effect[number, : len(monitor.effect)] = monitor.effect
         return cls(
+            about=tuple(about or ((number, ALL_TRAFFIC) for number in range(len(monitors)))),
             owner=np.repeat(np.arange(len(monitors)), sizes),
             first=np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, dtype=np.int_),
             usual=usual,
@@ -74,6 +86,12 @@ class Bank:
         end = self.first[monitor + 1] if monitor + 1 < len(self) else len(self.owner)
         return slice(int(self.first[monitor]), int(end))
 
+    def overlap(self, one: int, other: int) -> bool:
+        """Whether two monitors are of one series, and not of two values of one field."""
+        (series, segment), (other_series, other_segment) = self.about[one], self.about[other]
+        same = segment == other_segment or segment.field != other_segment.field
+        return series == other_series and same
+
     def summed(self, by_row: NDArray[np.float64]) -> _Floats:
         """Rows (the first axis) added up for each monitor."""
         return np.asarray(np.add.reduceat(by_row, self.first, axis=0), dtype=np.float64)
@@ -85,7 +103,8 @@ class Ongoing:
     alternative (`further`) with the most evidence, and the counts on that line since the onset.
 
     `usual` and `tolerated` are how many of the `n` outputs would be bad in the baseline, and at
-    most without a word; `recovery` is how far the mirrored CUSUM has come.
+    most without a word; `recovery` is how far the mirrored CUSUM has come, and `led` the hour in
+    which the first other incident of the same outputs ended.
     """
 
     onset: int
@@ -98,6 +117,7 @@ class Ongoing:
     tolerated: float
     halfway: _Floats
     recovery: float = 0.0
+    led: int | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -167,7 +187,9 @@ def advance(
     state.log_m = np.where(seen, np.logaddexp(state.log_m, 0.0) + ratio, state.log_m)
     _follow_onsets(state, hour, ratio, of_monitor, seen)
     state.evidence = _mean_exp(state.log_m, bank.summed(bank.counted.astype(np.float64)) > 0)
-    ended = tuple(m for m, incident in state.ongoing.items() if _over(bank, incident, m, bad, n))
+    for monitor, incident in state.ongoing.items():
+        _recover(bank, incident, monitor, bad, n)
+    ended = _over(bank, state, hour)
     alarmed = np.flatnonzero(state.evidence >= alert_at).tolist()
     began = tuple(m for m in alarmed if m not in state.ongoing)
     for monitor in began:
@@ -176,7 +198,7 @@ def advance(
         evidence = state.evidence[monitor]
         state.restart(monitor)
         state.evidence[monitor] = evidence
-    return Turn(began=began, ended=ended)
+    return Turn(began=began, ended=tuple(ended))
 
 
 def _follow_onsets(
@@ -212,8 +234,35 @@ def _incident(bank: Bank, state: Detectors, monitor: int, hour: int) -> Ongoing:
     )
 
 
-def _over(bank: Bank, incident: Ongoing, monitor: int, bad: _Floats, n: _Floats) -> bool:
-    """Takes the hour into an incident, and says whether the mirrored CUSUM ends it.
+def _over(bank: Bank, state: Detectors, hour: int) -> list[int]:
+    """The incidents that end: by their own evidence, or soon after another of the same outputs.
+
+    A monitor that sees a tenth of the outputs needs ten times the hours of all traffic to find out
+    by itself that it is over. Once another has, its own outputs need only speak for it: while they
+    are as bad as ever the CUSUM stands at log b or more in at most one of b hours (Lundberg).
+    """
+    ended: list[int] = []
+    while True:
+        news = [
+            monitor
+            for monitor, incident in state.ongoing.items()
+            if monitor not in ended and incident.recovery >= np.log(_ends_at(incident, hour))
+        ]
+        if not news:
+            return ended
+        ended += news
+        for monitor, incident in state.ongoing.items():
+            if incident.led is None and any(bank.overlap(monitor, over) for over in news):
+                incident.led = hour
+
+
+def _ends_at(incident: Ongoing, hour: int) -> float:
+    follows = incident.led is not None and hour - incident.led <= FOLLOWS_FOR
+    return FOLLOWS_AT if follows else RESOLVED_AT
+
+
+def _recover(bank: Bank, incident: Ongoing, monitor: int, bad: _Floats, n: _Floats) -> None:
+    """Takes the hour into an incident and its mirrored CUSUM.
 
     The CUSUM adds up the log-likelihood ratio of the usual share p against the geometric mean of
     the tolerated share and the incident's, on the alerting line, and is floored at 0.
@@ -227,7 +276,6 @@ def _over(bank: Bank, incident: Ongoing, monitor: int, bad: _Floats, n: _Floats)
     incident.tolerated += float((of * bank.tolerated[rows, level]).sum())
     step = log_ratio(k, of, incident.halfway, usual).sum() / bank.effect[monitor, level]
     incident.recovery = max(0.0, incident.recovery + float(step))
-    return bool(incident.recovery >= np.log(RESOLVED_AT))
 
 
 def _mean_exp(logs: _Floats, counted: NDArray[np.bool_]) -> _Floats:

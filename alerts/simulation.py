@@ -97,7 +97,7 @@ def play(
     if not trials:
         return []
     monitors = [(number, s) for number, t in enumerate(trials) for s in t.family.monitors]
-    bank = Bank.of([trials[number].family.monitors[segment] for number, segment in monitors])
+    bank = Bank.of([trials[i].family.monitors[segment] for i, segment in monitors], monitors)
     state = Detectors.start(bank)
     bad = np.concatenate([_padded(t.bad, bank) for t in trials], axis=1)
     n = np.concatenate([_padded(t.n, bank) for t in trials], axis=1)

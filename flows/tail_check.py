@@ -47,7 +47,10 @@ class TailCheck:
         self._baselines = settle_baselines(parts, moments)
         count_tails(parts, self._baselines.pinned, self._until)
         self.monitors = monitors_of(parts, self._baselines.pinned)
-        self._bank = Bank.of([monitor.lines for monitor in self.monitors])
+        self._bank = Bank.of(
+            [monitor.lines for monitor in self.monitors],
+            [(monitor.series, monitor.segment) for monitor in self.monitors],
+        )
         self._rows = _rows(self.monitors)
         self._restarts = _by_hour(self.monitors, restarts)
         self._key = scan_key(self.monitors, self._restarts, self._limits.hours)

@@ -21,6 +21,9 @@ from flows.tail_monitors import Monitor
 from storage.records import TailState
 from tailwatch.window import HOUR
 
+_ARITHMETIC = 2
+"""Changes with what `alerts.detector` makes of the same counts: older scans are no use then."""
+
 _ARRAYS = ("log_m", "cusum", "since", "counts", "evidence", "outputs")
 
 
@@ -42,6 +45,7 @@ def scan_key(
     And sharing their budget with as many `limits`, each since the same hour.
     """
     about = [
+        _ARITHMETIC,
         [(m.pinned.record.baseline_id, m.segment.field, m.segment.value) for m in monitors],
         sorted((hour.isoformat(), list(numbers)) for hour, numbers in restarts.items()),
         [hour.isoformat() for hour in limits],
