@@ -46,14 +46,18 @@ def insert_many(
         connection.execute(on_conflict(insert))
 
 
+def positional(dialect: Dialect) -> Dialect:
+    """The dialect as the driver reads it: with parameters by their place."""
+    return dialect if dialect.name == "sqlite" else _PSYCOPG
+
+
 def _insert_each(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
-    positional = connection.dialect if connection.dialect.name == "sqlite" else _PSYCOPG
-    compiled = statement.compile(dialect=positional, column_keys=list(rows[0]))
+    compiled = statement.compile(dialect=positional(connection.dialect), column_keys=list(rows[0]))
     kinds = {name: compiled.binds[name].type for name in compiled.positiontup or ()}
     constants = {name: value for name, value in compiled.params.items() if name not in rows[0]}
     for batch in _batches(rows):
         filled = [{**row, **constants} for row in batch] if constants else batch
-        connection.exec_driver_sql(compiled.string, _converted(filled, kinds, connection.dialect))
+        connection.exec_driver_sql(compiled.string, converted(filled, kinds, connection.dialect))
 
 
 def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> Table:
@@ -74,7 +78,7 @@ def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> Table:
         cursor.copy(f"COPY {copied.name} ({names}) FROM STDIN") as copy,
     ):
         for batch in _batches(rows):
-            for values in _converted(batch, kinds, connection.dialect):
+            for values in converted(batch, kinds, connection.dialect):
                 copy.write_row(values)
     return copied
 
@@ -83,7 +87,7 @@ def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     return (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
 
 
-def _converted(
+def converted(
     rows: Sequence[Row], kinds: Mapping[str, TypeEngine[Any]], dialect: Dialect
 ) -> list[tuple[Any, ...]]:
     """The rows' values of these columns, in this order, as the driver takes them."""

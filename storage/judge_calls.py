@@ -10,11 +10,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, select, update
 
 from storage.bulk import insert_many
 from storage.connected import Connected
-from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_REUSES, JUDGE_VERDICTS
+from storage.judge_statements import (
+    INSERT_CALLS,
+    KEEP_VERDICTS,
+    KNOWN_CALLS,
+    KNOWN_VERDICTS,
+    LOCKED_ACCOUNTS,
+    LOST,
+    RESERVED,
+    SET_ACCOUNTS,
+    SETTLE_CALLS,
+    SETTLED,
+    UNSETTLED_CALLS,
+)
+from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_REUSES
 from storage.keep import kept
 from storage.tables import RUNS
 from storage.upsert import upsert
@@ -24,42 +37,14 @@ from tailwatch.outcome import Usage
 from tailwatch.plan import KeepText
 from tailwatch.protocols import Verdict
 
-RESERVED, SETTLED, LOST = "reserved", "settled", "lost"
-
 LONGEST_CALL = timedelta(hours=1)
 """After that a call is lost whose caller did not say how long it may take."""
 
 _MOST = 2**63 - 1
 """Where an account stops counting: nine million dollars."""
 
-_calls, _accounts = JUDGE_CALLS.c, JUDGE_ACCOUNTS.c
-_INSERT_CALLS = insert(JUDGE_CALLS)
-_KNOWN = select(_calls.call_id).where(_calls.call_id.in_(bindparam("ids", expanding=True)))
-_ACCOUNTS = (
-    select(_accounts.scope, _accounts.name, _accounts.taken)
-    .where(tuple_(_accounts.scope, _accounts.name).in_(bindparam("of", expanding=True)))
-    .order_by(_accounts.scope, _accounts.name)
-    .with_for_update()
-)
-_SET_ACCOUNT = (
-    update(JUDGE_ACCOUNTS)
-    .where(_accounts.scope == bindparam("of_scope"), _accounts.name == bindparam("of_name"))
-    .values(taken=bindparam("now_taken"))
-)
-_UNSETTLED = (
-    select(
-        _calls.call_id,
-        _calls.question_key,
-        _calls.run_id,
-        _calls.evaluator,
-        _calls.day,
-        _calls.worst_case_usd,
-    )
-    .where(_calls.call_id.in_(bindparam("ids", expanding=True)), _calls.state != SETTLED)
-    .order_by(_calls.call_id)
-    .with_for_update()
-)
-_SETTLE = update(JUDGE_CALLS).where(_calls.call_id == bindparam("of_call")).values(state=SETTLED)
+_FREE = Usage(cost_usd=0.0)
+_calls = JUDGE_CALLS.c
 
 
 class JudgeCalls(Connected):
@@ -72,15 +57,15 @@ class JudgeCalls(Connected):
         if not calls:
             return []
         with self.database.write() as connection:
-            accounts = {a for c in calls for a in accounts_of(c.run_id, c.evaluator, c.at)}
+            accounts = {a for c in calls for a in accounts_of(c.run_id, c.evaluator, utc_day(c.at))}
             taken = _locked(connection, accounts)
             ids = [call.call_id for call in calls]
-            known = set(connection.execute(_KNOWN, {"ids": ids}).scalars())
+            known = {row[0] for row in KNOWN_CALLS.rows(connection, [(i,) for i in ids])}
             fresh = [call for call in calls if call.call_id not in known]
             answers = covered(fresh, caps, taken)
             booked = [call for call, answer in zip(fresh, answers, strict=True) if answer]
             if booked:
-                connection.execute(_INSERT_CALLS, [_call_row(call) for call in booked])
+                INSERT_CALLS.run(connection, [_call_row(call) for call in booked])
                 _write(connection, taken)
         known.update(call.call_id for call in booked)
         return [call_id in known for call_id in ids]
@@ -97,28 +82,23 @@ class JudgeCalls(Connected):
         changes: dict[Account, int] = defaultdict(int)
         settled, verdicts = [], []
         with self.database.write() as connection:
-            for row in connection.execute(_UNSETTLED, {"ids": list(by_id)}):
-                call = by_id[row.call_id]
-                cost = row.worst_case_usd if call.usage.cost_usd is None else call.usage.cost_usd
-                change = trillionths(cost) - trillionths(row.worst_case_usd)
-                for account in accounts_of(row.run_id, row.evaluator, row.day):
+            for call_id, key, run_id, evaluator, day, worst in UNSETTLED_CALLS.rows(
+                connection, [(call_id,) for call_id in by_id], reserved=RESERVED, lost=LOST
+            ):
+                call = by_id[call_id]
+                cost = worst if call.usage.cost_usd is None else call.usage.cost_usd
+                change = trillionths(cost) - trillionths(worst)
+                for account in accounts_of(run_id, evaluator, day):
                     changes[account] += change
                 settled.append(_settled_row(call, cost))
                 if call.verdict is not None:
-                    verdicts.append(
-                        _verdict_row(row.question_key, call, call.verdict, self.keep_text)
-                    )
+                    verdicts.append(_verdict_row(key, call, call.verdict, self.keep_text))
             if not settled:
                 return
             taken = _locked(connection, changes)
             _write(connection, {account: taken[account] + changes[account] for account in taken})
-            connection.execute(_SETTLE, settled)
-            upsert(
-                connection,
-                JUDGE_VERDICTS,
-                sorted(verdicts, key=lambda verdict: verdict["at"]),
-                where=lambda new: new.at >= JUDGE_VERDICTS.c.at,
-            )
+            SETTLE_CALLS.run(connection, settled)
+            KEEP_VERDICTS.run(connection, _newest(verdicts))
 
     def known_verdicts(
         self, question_keys: Sequence[str], since: datetime
@@ -127,20 +107,16 @@ class JudgeCalls(Connected):
 
         Its explanation is as long as `keep_text` allowed, and empty where that was nothing.
         """
-        columns = JUDGE_VERDICTS.c
-        query = select(columns.question_key, columns.at, columns.choice, columns.explanation).where(
-            columns.question_key.in_(question_keys), columns.at >= since
-        )
+        if not question_keys:
+            return {}
         with self.database.read() as connection:
-            return {
-                key: KnownVerdict(
-                    verdict=Verdict(
-                        choice=choice, explanation=explanation or "", usage=Usage(cost_usd=0.0)
-                    ),
-                    at=at,
-                )
-                for key, at, choice, explanation in connection.execute(query)
-            }
+            found = KNOWN_VERDICTS.rows(connection, [(key,) for key in question_keys], since=since)
+        return {
+            key: KnownVerdict(
+                verdict=Verdict(choice=choice, explanation=explanation or "", usage=_FREE), at=at
+            )
+            for key, at, choice, explanation in found
+        }
 
     def count_reused(self, reused: Sequence[ReusedVerdicts]) -> None:
         """Notes what was not paid for; a counter's later figure replaces its earlier one."""
@@ -189,10 +165,8 @@ class JudgeCalls(Connected):
 
 def _locked(connection: Connection, accounts: Collection[Account]) -> dict[Account, int]:
     """What each account has taken. Nobody else changes it until the transaction ends."""
-    of = {"of": sorted(accounts)}
-    found = {
-        Account(scope, name): taken for scope, name, taken in connection.execute(_ACCOUNTS, of)
-    }
+    rows = LOCKED_ACCOUNTS.rows(connection, sorted(accounts))
+    found = {Account(scope, name): taken for scope, name, taken in rows}
     if len(found) == len(accounts):
         return found
     new = [
@@ -204,11 +178,21 @@ def _locked(connection: Connection, accounts: Collection[Account]) -> dict[Accou
 
 
 def _write(connection: Connection, taken: Mapping[Account, int]) -> None:
-    rows: Iterable[dict[str, Any]] = (
-        {"of_scope": account.scope, "of_name": account.name, "now_taken": min(amount, _MOST)}
+    rows = (
+        {"of_scope": account.scope, "of_name": account.name, "taken": min(amount, _MOST)}
         for account, amount in sorted(taken.items())
     )
-    connection.execute(_SET_ACCOUNT, list(rows))
+    SET_ACCOUNTS.run(connection, rows)
+
+
+def _newest(verdicts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest for each question, in the order of their keys."""
+    newest: dict[str, dict[str, Any]] = {}
+    for verdict in verdicts:
+        other = newest.setdefault(verdict["question_key"], verdict)
+        if verdict["at"] > other["at"]:
+            newest[verdict["question_key"]] = verdict
+    return [newest[key] for key in sorted(newest)]
 
 
 def _call_row(call: JudgeCall) -> dict[str, Any]:
@@ -236,6 +220,7 @@ def _settled_row(call: SettledCall, cost_usd: float) -> dict[str, Any]:
         "output_tokens": call.usage.output_tokens,
         "latency_ms": call.usage.latency_ms,
         "settled_at": call.at,
+        "state": SETTLED,
     }
 
 

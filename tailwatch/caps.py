@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from tailwatch.judge_calls import Caps, JudgeCall
@@ -38,16 +39,16 @@ def dollars(amount: int) -> float:
 
 def utc_day(at: datetime) -> datetime:
     """The start of the UTC day that a call reserved at that time is counted on."""
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def accounts_of(run_id: str, evaluator: str, at: datetime) -> tuple[Account, Account, Account]:
-    """The accounts that a call reserved at that time is booked on, capped or not: a cap may come
-    later.
-    """
+@lru_cache(maxsize=1024)
+def accounts_of(run_id: str, evaluator: str, day: datetime) -> tuple[Account, Account, Account]:
+    """The accounts of a call of that UTC day. All three are kept, capped or not: a cap may come."""
     return (
         Account("run", run_id),
-        Account("day", f"{utc_day(at):%Y-%m-%d}"),
+        Account("day", f"{day:%Y-%m-%d}"),
         Account("evaluator", f"{run_id}/{evaluator}"),
     )
 
@@ -65,7 +66,7 @@ def covered(
 
 def _take(call: JudgeCall, caps: Caps, taken: MutableMapping[Account, int]) -> bool:
     wanted = trillionths(call.worst_case_usd)
-    accounts = accounts_of(call.run_id, call.evaluator, call.at)
+    accounts = accounts_of(call.run_id, call.evaluator, utc_day(call.at))
     limits = (caps.run_usd, caps.day_usd, caps.evaluator_usd.get(call.evaluator))
     for account, limit in zip(accounts, limits, strict=True):
         if limit is not None and taken.get(account, 0) + wanted > _cap(limit):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from evaluators.clients.run_ledger import RunLedger
-from tailwatch.caps import Account, accounts_of, add, covered, trillionths
+from tailwatch.caps import Account, accounts_of, add, covered, trillionths, utc_day
 from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, ReusedVerdicts, SettledCall
 
 _ONE_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -41,7 +41,11 @@ class MemoryLedger:
                 self._settled.add(call.call_id)
                 if settled.usage.cost_usd is not None:
                     change = trillionths(settled.usage.cost_usd) - trillionths(call.worst_case_usd)
-                    add(self.taken, accounts_of(call.run_id, call.evaluator, call.at), change)
+                    add(
+                        self.taken,
+                        accounts_of(call.run_id, call.evaluator, utc_day(call.at)),
+                        change,
+                    )
                 if settled.verdict is not None:
                     known = KnownVerdict(verdict=settled.verdict, at=settled.at)
                     self._verdicts[call.question_key] = known
