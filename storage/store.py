@@ -16,6 +16,7 @@ from storage.canaries import CanaryRecords
 from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
+from storage.exports import Exports
 from storage.judge_calls import JudgeCalls
 from storage.labels import LabelRecords
 from storage.ledger import WindowLedger
@@ -59,6 +60,7 @@ class Store(
     WindowLedger,
     RunRecords,
     Retention,
+    Exports,
     JudgeCalls,
     BatchRecords,
     LabelRecords,

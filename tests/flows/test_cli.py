@@ -221,3 +221,21 @@ def test_the_doctor_names_what_is_missing(tailwatch: Tailwatch) -> None:
     assert code == 1
     assert "tailwatch db upgrade" in out
     assert "OPENAI_API_KEY" in out
+
+
+def test_scores_are_taken_elsewhere(tailwatch: Tailwatch, project: Path) -> None:
+    assert tailwatch("db", "upgrade")[0] == 0
+    tailwatch("run", "--hour", "2026-03-02T12")
+    span = ("--from", "2026-03-02T12", "--to", "2026-03-02T13")
+    code, out, _ = tailwatch("export", "scores", "--out", "s.csv", *span)
+    assert (code, out) == (
+        0,
+        "12 scores of 2026-03-02 12:00 to 2026-03-02 13:00 UTC are in s.csv.\n",
+    )
+    assert len((project / "s.csv").read_text().splitlines()) == 13
+    only = ("--evaluator", "lexical_support", "--json")
+    _, out, _ = tailwatch("export", "scores", "--out", "s.parquet", *span, *only)
+    assert json.loads(out) == {"path": "s.parquet", "rows": 6}
+    code, _, error = tailwatch("export", "scores", "--out", "s.csv", *span, "--evaluator", "nDCG")
+    assert code == 2
+    assert "there are: faithfulness, lexical_support" in error
