@@ -52,7 +52,7 @@ class Stream:
 class Regression:
     """What goes wrong: a share of outputs turns bad, in all traffic or in one segment; `ramp` is
     how many hours it takes to get there; `step` makes every score slightly worse instead. It lasts
-    `lasts` hours.
+    `lasts` hours, after which `left` is the share that stays bad in the smallest segment.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Regression:
     ramp: int = 0
     step: bool = False
     lasts: int = 10_000
+    left: float = 0.0
 
     def at(self, hour: int) -> float:
         """The share that is bad `hour` hours after the change."""
@@ -102,10 +103,13 @@ def hours(
         scores = stream.usual(random, segments, noise)
         since = hour - first - change
         share = regression.at(since)
+        segment = regression.segment
+        if since >= regression.lasts and regression.left:
+            share, segment = regression.left, BAD_SEGMENT
         if share:
             turned = random.random(n) < share
-            if regression.segment is not None:
-                turned &= segments == regression.segment
+            if segment is not None:
+                turned &= segments == segment
             scores[turned] = stream.bad(random, int(turned.sum()))
         if regression.step and 0 <= since < regression.lasts:
             scores = stream.worse(random, scores)
