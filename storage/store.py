@@ -25,6 +25,7 @@ from storage.retention import Retention
 from storage.runs import RunRecords
 from storage.samples import ScoreSamples
 from storage.sampling_days import SamplingDays
+from storage.spending import Spending
 from storage.summaries import SummaryRecords
 from storage.tail_counts import TailCounts
 from storage.traces import TraceRecords
@@ -62,6 +63,7 @@ class Store(
     Retention,
     Exports,
     JudgeCalls,
+    Spending,
     BatchRecords,
     LabelRecords,
     ValidationRecords,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from flows.cli import administer, alerts, baseline, demo, export, judge, look, notify, run
+from flows.cli import administer, alerts, baseline, demo, export, judge, look, notify, run, spend
 from flows.cli.context import CommandContext, say_error
 from tailwatch import __version__
 from tailwatch.errors import ConfigurationError, TailwatchError
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 run.register(app)
 look.register(app)
+spend.register(app)
 export.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
