@@ -1,0 +1,190 @@
+"""A backfill in batches against a provider on a loopback socket, and the same one online."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from evaluators.clients.batch_lines import BatchTerms
+from evaluators.clients.judge_dialect import Dialect
+from evaluators.clients.openai_batch import make_batch_endpoint
+from evaluators.clients.openai_judge import make_judge
+from evaluators.rubric import rubric_evaluator
+from flows.backfill_plan import Only, redo_for
+from flows.batch_work import BatchWork
+from flows.batches import Progress, advance, cancel, collect, job_for
+from flows.open_batch import Limits
+from flows.parts import Parts
+from flows.runs import run_windows
+from storage.store import Store
+from tailwatch.judge_calls import Caps
+from tailwatch.outcome import Failed, Score, Skipped
+from tailwatch.plan import JudgePlan, PricePlan
+from tailwatch.protocols import EvaluatorTools, Judge
+from tailwatch.window import HOUR, Window
+from tests.builders import START, at, make_trace
+from tests.fakes import MemorySource, ScriptedEvaluator, SteppingClock
+from tests.flows.parts import make_parts
+from tests.stub_endpoint import StubReply, StubRequest, verdict
+
+RUBRICS = Path(__file__).parents[2] / "evaluators" / "rubrics"
+PRICE = PricePlan(input_usd_per_million=1.0, output_usd_per_million=2.0)
+WINDOW = Window(START, START + 3 * HOUR)
+LIST_PRICE = 100 * 1e-6 + 20 * 2e-6
+"""What the stub reports for each call, at the list price."""
+
+
+def by_material(request: StubRequest) -> StubReply:
+    """A verdict that depends on the question alone, as an ideal judge's does."""
+    schema = request.body["response_format"]["json_schema"]["schema"]
+    labels = schema["properties"]["choice"]["enum"]
+    number = zlib.crc32(request.text.encode())
+    return verdict(labels[number % len(labels)], f"because of {number}")
+
+
+def three_hours(per_hour: int = 4) -> MemorySource:
+    """Traces of three hours, each with texts of its own."""
+    return MemorySource(
+        [
+            make_trace(
+                source="memory",
+                trace_id=f"t{hour}-{i}",
+                start_time=at(60 * hour + i),
+                input=f"Question {i} of hour {hour}?",
+                output=f"Answer {i} of hour {hour}.",
+            )
+            for hour in range(3)
+            for i in range(per_hour)
+        ]
+    )
+
+
+@dataclass
+class Story:
+    """A store, a provider and the source of a team that backfills."""
+
+    store: Store
+    url: str
+    source: MemorySource = field(default_factory=three_hours)
+    rubrics: Sequence[str] = ("answer_relevance",)
+    limits: Limits = field(default_factory=Limits)
+    caps: Caps = field(default_factory=lambda: Caps(run_usd=100.0))
+    now: datetime = START + timedelta(days=3)
+    only: Only = Only.MISSING
+
+    def __post_init__(self) -> None:
+        self.clock = SteppingClock(self.now)
+
+    def parts(self, judge: Judge, **plan: Any) -> Parts:
+        tools = EvaluatorTools(judge=judge)
+        judged = [rubric_evaluator(RUBRICS / f"{name}.yaml", {}, tools) for name in self.rubrics]
+        return make_parts(self.store, self.source, *judged, ScriptedEvaluator(), **plan)
+
+    def run(self, step: Callable[[BatchWork], Any]) -> Any:
+        """What a step with the provider comes to."""
+
+        async def stepped() -> Any:
+            endpoint = make_batch_endpoint(url=self.url, api_key="key")
+            work = BatchWork(
+                store=self.store,
+                source="memory",
+                endpoint=endpoint,
+                terms=BatchTerms(model="judge", dialect=Dialect(), price=PRICE, price_share=0.5),
+                caps=self.caps,
+                reuse=timedelta(days=30),
+                parts_with=self.parts,
+                clock=self.clock,
+                limits=self.limits,
+            )
+            try:
+                return await step(work)
+            finally:
+                await endpoint.close()
+
+        return asyncio.run(stepped())
+
+    def start(self) -> Progress:
+        """`tailwatch backfill --batch`, also the second time."""
+
+        async def started(work: BatchWork) -> Progress:
+            parts = work.parts_with(_Nobody())
+            return await advance(work, job_for(work, parts, WINDOW, self.only))
+
+        progress: Progress = self.run(started)
+        return progress
+
+    def collect(self) -> list[Progress]:
+        """`tailwatch batches collect`."""
+        progress: list[Progress] = self.run(collect)
+        return progress
+
+    def cancel(self, job_id: str) -> Progress:
+        """`tailwatch batches cancel`."""
+        progress: Progress = self.run(lambda work: cancel(work, job_id))
+        return progress
+
+    def online(self) -> None:
+        """The same backfill, each question asked at once."""
+
+        async def asked() -> None:
+            judge = make_judge(
+                JudgePlan(model="judge", price=PRICE), url=self.url, api_key="key", model=None
+            )
+            try:
+                await run_windows(
+                    self.parts(judge),
+                    list(WINDOW.hours()),
+                    kind="backfill",
+                    run_id="online",
+                    clock=self.clock,
+                    redo=redo_for(self.only),
+                )
+            finally:
+                await judge.close()
+
+        asyncio.run(asked())
+
+    def told(self) -> dict[str, Any]:
+        """Everything the store tells of the three hours but who found it out, when and for what."""
+        evaluations = [
+            e
+            for trace in self.source.traces
+            for e in self.store.evaluations("memory", trace.trace_id)
+        ]
+        windows = self.store.windows("memory", WINDOW)
+        return {
+            "outcomes": {(e.trace_id, e.series): _plain(e.outcome) for e in evaluations},
+            "coverage": self.store.coverage("memory", WINDOW),
+            "summaries": self.store.summaries("memory", WINDOW),
+            "windows": [(w.window, w.status, w.listed, w.scored, w.failed) for w in windows],
+        }
+
+    def failures(self) -> list[Failed]:
+        """The failed outcomes of all traces."""
+        return [
+            e.outcome
+            for trace in self.source.traces
+            for e in self.store.evaluations("memory", trace.trace_id)
+            if isinstance(e.outcome, Failed)
+        ]
+
+
+class _Nobody:
+    """A judge that only lends its name."""
+
+    model = "judge"
+
+    async def ask(self, question: object) -> Skipped:
+        raise AssertionError(f"nobody may be asked {question}")
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+def _plain(outcome: Any) -> Any:
+    if isinstance(outcome, Score | Failed):
+        return replace(outcome, usage=type(outcome.usage)())
+    return outcome

@@ -1,0 +1,150 @@
+"""Backfills in batches: the same evaluations as online, at half the price, through every fault."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.open_batch import Limits
+from storage.store import Store
+from tailwatch.judge_calls import Caps
+from tailwatch.outcome import Score
+from tests.flows.batch_story import LIST_PRICE, Story, by_material
+from tests.flows.parts import migrated_store
+from tests.stub_batches import StubBatches
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with migrated_store(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def provider() -> Iterator[StubBatches]:
+    with StubBatches(by_material) as started:
+        yield started
+
+
+@pytest.fixture
+def story(store: Store, provider: StubBatches) -> Story:
+    return Story(store, provider.url)
+
+
+def online(tmp_path: Path, provider: StubBatches) -> Story:
+    """The same backfill online, in a store of its own."""
+    folder = tmp_path / "online"
+    folder.mkdir()
+    story = Story(migrated_store(folder), provider.url)
+    story.online()
+    return story
+
+
+def test_a_backfill_in_batches_ends_as_one_online(
+    story: Story, provider: StubBatches, tmp_path: Path
+) -> None:
+    first = story.start()
+    assert first.job.state == "waiting"
+    assert first.report is not None
+    assert first.report.in_batch == 12
+    assert (len(provider.batches), provider.asked) == (1, [])
+    assert len(provider.uploads[0].lines) == 12
+
+    assert story.collect()[0].report is None
+    provider.finish()
+    (done,) = story.collect()
+
+    assert done.job.state == "done"
+    assert story.told() == online(tmp_path, provider).told()
+    assert done.report is not None
+    assert done.report.cost_usd == pytest.approx(12 * LIST_PRICE / 2)
+    assert done.batches[0].cost_usd == pytest.approx(12 * LIST_PRICE / 2)
+    assert done.batches[0].saved_usd == pytest.approx(12 * LIST_PRICE / 2)
+    assert provider.files == {}
+    assert story.collect() == []
+
+
+def test_nothing_is_told_of_what_waits(story: Story, provider: StubBatches) -> None:
+    story.start()
+    told = story.told()
+    assert {series.evaluator for _, series in told["outcomes"]} == {"scripted"}
+    assert {account.series.evaluator for account in told["coverage"]} == {"scripted"}
+    assert told["windows"] == []
+    provider.finish()
+    story.collect()
+    assert [w[1] for w in story.told()["windows"]] == ["done"] * 3
+
+
+def test_starting_it_again_submits_nothing_twice(story: Story, provider: StubBatches) -> None:
+    first, again = story.start(), story.start()
+    assert first.job.job_id == again.job.job_id
+    assert len(provider.batches) == len(provider.uploads) == 1
+    provider.finish()
+    assert story.start().job.state == "done"
+    assert story.start().job.state == "done"  # nothing is outstanding: a new job with no batch
+    assert len(provider.uploads) == 1
+
+
+def test_a_job_that_another_process_works_on_is_left_alone(
+    story: Story, store: Store, provider: StubBatches
+) -> None:
+    job = story.start().job
+    provider.finish()
+    now = story.clock.now
+    store.hold_batch_job(job.job_id, "another", now + timedelta(minutes=15), now)
+    assert story.collect()[0].elsewhere
+    story.clock.now += timedelta(minutes=15)
+    assert story.collect()[0].job.state == "done"
+
+
+def test_batches_are_cut_where_a_file_is_full(store: Store, provider: StubBatches) -> None:
+    story = Story(store, provider.url, limits=Limits(lines=5))
+    assert [batch.lines for batch in story.start().batches] == [5, 5, 2]
+    provider.finish()
+    assert story.collect()[0].job.state == "done"
+
+    sized = Story(store, provider.url, rubrics=("refusal",), limits=Limits(size=1))
+    assert [batch.lines for batch in sized.start().batches] == [1] * 12
+
+
+def test_the_cap_holds_at_half_the_worst_case(store: Store, provider: StubBatches) -> None:
+    story = Story(store, provider.url)
+    worst = story.start().batches[0].worst_case_usd / 12
+    provider.finish()
+    capped = Story(
+        store,
+        provider.url,
+        rubrics=("refusal",),
+        caps=Caps(run_usd=4.5 * worst),
+    )
+    progress = capped.start()
+    assert progress.batches[0].lines < 8
+    assert progress.batches[0].worst_case_usd <= 4.5 * worst
+    provider.finish()
+    assert capped.collect()[-1].job.state == "done"
+    account = capped.told()["coverage"]
+    left_out = sum(each.skipped.get("over_budget", 0) for each in account)
+    assert left_out == 12 - progress.batches[0].lines
+
+
+def test_equal_questions_are_asked_once_and_known_ones_never(
+    store: Store, provider: StubBatches
+) -> None:
+    story = Story(store, provider.url)
+    story.start()
+    provider.finish()
+    story.collect()
+    twins = [replace(t, trace_id=f"{t.trace_id}-twin") for t in story.source.traces]
+    new = [replace(twins[0], trace_id=name, output="Another answer.") for name in ("n1", "n2")]
+    story.source.traces += [*twins, *new]
+
+    assert story.start().batches[0].lines == 1
+    provider.finish()
+    (done,) = story.collect()
+
+    assert done.report is not None
+    assert done.report.cost_usd == pytest.approx(LIST_PRICE / 2)
+    assert len(provider.asked) == 13
+    assert all(isinstance(outcome, Score) for outcome in story.told()["outcomes"].values())
