@@ -16,20 +16,34 @@ _MAGIC: Final = b"GGUF"
 
 @contextmanager
 def serving(
-    gguf: Path, *, port: int = 0, name: str | None = None, context: int = 8192, parallel: int = 1
+    gguf: Path,
+    *,
+    port: int = 0,
+    name: str | None = None,
+    context: int = 8192,
+    parallel: int = 1,
+    threads: int | None = None,
 ) -> Iterator[str]:
     """Serves the model in the file while its block lasts; the address ends in /v1.
 
     The model is called `name`, by default as its file. `context` is how many tokens a question and
-    its answer may have together, and `parallel` how many questions are answered at once. Port 0 is
-    any that is free. Raises ConfigurationError when the extra is not installed, the file is no
-    model that llama.cpp can load, or the port is taken.
+    its answer may have together, `parallel` how many questions are answered at once, and `threads`
+    how many cores it takes, by default all. Port 0 is any that is free.
+
+    Raises ConfigurationError when the extra is not installed, the file is no model that llama.cpp
+    can load, or the port is taken.
     """
     llama = _library()
     _refuse_other_files(gguf)
     _refuse_taken(port)
+    parameters = _parameters(llama, context, parallel)
+    parameters.model.path = str(gguf)
+    parameters.model_alias = {name or gguf.stem}
+    parameters.port = port
+    if threads is not None:
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     try:
-        server = llama.Server(_parameters(llama, gguf, port, name, context, parallel))
+        server = llama.Server(parameters)
     except RuntimeError:
         raise ConfigurationError(
             f"llama.cpp cannot load {gguf}: the file may be damaged or newer than this xllamacpp, "
@@ -42,14 +56,9 @@ def serving(
         del server
 
 
-def _parameters(
-    llama: Any, gguf: Path, port: int, name: str | None, context: int, parallel: int
-) -> Any:
+def _parameters(llama: Any, context: int, parallel: int) -> Any:
     parameters = llama.CommonParams()
-    parameters.model.path = str(gguf)
-    parameters.model_alias = {name or gguf.stem}
     parameters.hostnames = [HOST]
-    parameters.port = port
     parameters.n_ctx = context * parallel
     parameters.n_parallel = parallel
     parameters.offline = True

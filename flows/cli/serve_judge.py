@@ -24,11 +24,16 @@ def serve(
     parallel: Annotated[
         int, typer.Option(min=1, max=64, help="How many questions it answers at once.")
     ] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="How many cores it takes. Default: all.")
+    ] = None,
 ) -> None:
     """Serve a model file as a judge on this machine, reachable from here alone. Ctrl-C stops."""
     out = console()
     out.print(f"Loading {gguf} ...", markup=False)
-    with serving(gguf, port=port, name=name, context=context, parallel=parallel) as url:
+    with serving(
+        gguf, port=port, name=name, context=context, parallel=parallel, threads=threads
+    ) as url:
         out.print(f"\n  TAILWATCH_JUDGE_URL={url}", markup=False, soft_wrap=True)
         out.print(f"  TAILWATCH_JUDGE_MODEL={name or gguf.stem}\n", markup=False, soft_wrap=True)
         out.print(
