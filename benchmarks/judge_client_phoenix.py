@@ -1,16 +1,15 @@
 """The faithfulness evaluator of arize-phoenix-evals, over a data frame."""
 
 import os
-from collections.abc import Awaitable, Callable
 
 import pandas as pd
 from phoenix.evals import LLM, async_evaluate_dataframe
 from phoenix.evals.metrics.faithfulness import FaithfulnessEvaluator
 
-from benchmarks.judge_clients import Ends, Task
+from benchmarks.judge_clients import Ends, Stopwatch, Task
 
 
-def ready(task: Task) -> Callable[[], Awaitable[Ends]]:
+async def judge_all(task: Task, stopwatch: Stopwatch) -> Ends:
     """Its own evaluator, executor and retries; what fails is left in the frame."""
     os.environ["OPENAI_API_KEY"] = "none"
     frame = pd.DataFrame(
@@ -22,8 +21,7 @@ def ready(task: Task) -> Callable[[], Awaitable[Ends]]:
     )
     model = LLM(provider="openai", model="mock", base_url=task.url, timeout=task.timeout_s)
     evaluator = FaithfulnessEvaluator(llm=model)
-
-    async def run() -> Ends:
+    with stopwatch:
         done = await async_evaluate_dataframe(
             dataframe=frame,
             evaluators=[evaluator],
@@ -31,9 +29,8 @@ def ready(task: Task) -> Callable[[], Awaitable[Ends]]:
             hide_tqdm_bar=True,
             exit_on_error=False,
         )
-        scored = int(done["faithfulness_score"].notna().sum())
-        details = done["faithfulness_execution_details"]
-        failed = sum(each["status"] == "FAILED" for each in details)
-        return Ends(scored=scored, failed=failed)
-
-    return run
+    details = done["faithfulness_execution_details"]
+    return Ends(
+        scored=int(done["faithfulness_score"].notna().sum()),
+        failed=sum(each["status"] == "FAILED" for each in details),
+    )

@@ -2,13 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from benchmarks.judge_clients import Ends, Task
+from benchmarks.judge_clients import Ends, Stopwatch, Task
 from benchmarks.judge_items import Item
 from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.parts import Parts
@@ -33,18 +33,15 @@ judge:
 """
 
 
-def ready(task: Task) -> Callable[[], Awaitable[Ends]]:
-    """A store with its schema, a plan, and the traces in memory."""
+async def judge_all(task: Task, stopwatch: Stopwatch) -> Ends:
+    """From a plan, with the traces in memory and an empty store."""
     traces = [trace_of(item) for item in task.items]
-
-    async def run() -> Ends:
-        with tempfile.TemporaryDirectory() as name:
-            settings = prepared(Path(name), task)
-            async with open_parts(read_plan(settings.plan), settings) as parts:
+    with tempfile.TemporaryDirectory() as name:
+        settings = prepared(Path(name), task)
+        async with open_parts(read_plan(settings.plan), settings) as parts:
+            with stopwatch:
                 evaluations = await judged(parts, traces)
-                return ends_of(evaluations, parts)
-
-    return run
+            return ends_of(evaluations, parts)
 
 
 def prepared(folder: Path, task: Task) -> Settings:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import resource
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -37,34 +37,49 @@ class Ends:
     failed: int
 
 
-class Client(Protocol):
-    """Makes itself ready and returns what is measured."""
+class Stopwatch:
+    """Measures what runs inside its `with` block: set-up is not measured."""
 
-    def __call__(self, task: Task) -> Callable[[], Awaitable[Ends]]: ...
+    def __init__(self) -> None:
+        self.wall_s = self.cpu_s = 0.0
+
+    def __enter__(self) -> None:
+        self.wall_s, self.cpu_s = -time.perf_counter(), -time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.wall_s += time.perf_counter()
+        self.cpu_s += time.process_time()
+
+
+class Client(Protocol):
+    """Asks about all items of a task, and measures that alone."""
+
+    async def __call__(self, task: Task, stopwatch: Stopwatch) -> Ends: ...
 
 
 CLIENTS = {
-    "tailwatch": "benchmarks.judge_client_tailwatch:ready",
-    "openai": "benchmarks.judge_client_openai:ready",
-    "phoenix": "benchmarks.judge_client_phoenix:ready",
+    "aiohttp": "benchmarks.judge_client_aiohttp:judge_all",
+    "tailwatch": "benchmarks.judge_client_tailwatch:judge_all",
+    "openai": "benchmarks.judge_client_openai:judge_all",
+    "phoenix": "benchmarks.judge_client_phoenix:judge_all",
 }
 """Client -> module:function. Only the measured one is imported."""
 
 
-def measured(run: Callable[[], Awaitable[Ends]]) -> dict[str, Any]:
+def measured(client: Client, task: Task) -> dict[str, Any]:
     """Runs a client on an event loop of its own."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    ends = asyncio.run(_awaited(run))
+    stopwatch = Stopwatch()
+    ends = asyncio.run(_ends(client, task, stopwatch))
     return {
-        "wall_s": time.perf_counter() - wall,
-        "cpu_s": time.process_time() - cpu,
+        "wall_s": stopwatch.wall_s,
+        "cpu_s": stopwatch.cpu_s,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         **asdict(ends),
     }
 
 
-async def _awaited(run: Callable[[], Awaitable[Ends]]) -> Ends:
-    return await run()
+async def _ends(client: Client, task: Task, stopwatch: Stopwatch) -> Ends:
+    return await client(task, stopwatch)
 
 
 def main() -> None:
@@ -78,14 +93,14 @@ def main() -> None:
     arguments = parser.parse_args()
     stay_on_core(0)
     module, _, name = CLIENTS[arguments.client].partition(":")
-    ready: Client = getattr(import_module(module), name)
+    client: Client = getattr(import_module(module), name)
     task = Task(
         url=arguments.url,
         items=items(arguments.items),
         in_flight=arguments.in_flight,
         timeout_s=arguments.timeout,
     )
-    print(json.dumps(measured(ready(task))))
+    print(json.dumps(measured(client, task)))
 
 
 if __name__ == "__main__":

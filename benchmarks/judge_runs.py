@@ -3,9 +3,10 @@
 Each client asks about the same items through a mock endpoint of fixed latency (its own process and
 core), one after the other. Ideal wall clock is items x latency / calls in flight. Then the same
 under faults: of the items' first attempts 5 % get 429 with Retry-After, 2 % get 500, 1 % torn JSON
-and 1 % no answer at all.
+and 1 % no answer at all. The client "aiohttp" does nothing but post and is the floor: on a busy
+machine compare CPU with it.
 
-    .venv/bin/python -m benchmarks.judge_runs [--clients tailwatch,openai,phoenix]
+    .venv/bin/python -m benchmarks.judge_runs [--clients aiohttp,tailwatch,openai,phoenix]
         [--phoenix-python PATH]     an interpreter that has arize-phoenix-evals; else it is skipped
 """
 
@@ -61,7 +62,7 @@ HEAD = (
 def main() -> None:
     """Prints the ceiling of the endpoint, then both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clients", default="tailwatch,openai,phoenix")
+    parser.add_argument("--clients", default="aiohttp,tailwatch,openai,phoenix")
     parser.add_argument("--phoenix-python", default=sys.executable)
     parser.add_argument("--without-faults", action="store_true")
     arguments = parser.parse_args()
