@@ -32,6 +32,7 @@ from storage.keep import kept
 from storage.tables import RUNS
 from storage.upsert import upsert
 from tailwatch.caps import Account, accounts_of, covered, trillionths, utc_day
+from tailwatch.errors import StoreUnavailableError
 from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, ReusedVerdicts, SettledCall
 from tailwatch.outcome import Usage
 from tailwatch.plan import KeepText
@@ -48,6 +49,9 @@ _calls = JUDGE_CALLS.c
 
 
 class JudgeCalls(Connected):
+    _made: frozenset[Account] = frozenset()
+    """Accounts that are known to be there."""
+
     def reserve_calls(self, calls: Sequence[JudgeCall], caps: Caps) -> Sequence[bool]:
         """For each call, in order, whether every cap that concerns it covers its worst case; where
         it does, the money is set aside. A call that is in the books already is covered.
@@ -56,10 +60,14 @@ class JudgeCalls(Connected):
         """
         if not calls:
             return []
+        accounts = {a for c in calls for a in accounts_of(c.run_id, c.evaluator, utc_day(c.at))}
+        ids = [call.call_id for call in calls]
+        self._open_accounts(accounts)
         with self.database.write() as connection:
-            accounts = {a for c in calls for a in accounts_of(c.run_id, c.evaluator, utc_day(c.at))}
             taken = _locked(connection, accounts)
-            ids = [call.call_id for call in calls]
+            if len(taken) < len(accounts):
+                self._made = frozenset()
+                raise StoreUnavailableError("accounts of judge calls were deleted; try again")
             known = {row[0] for row in KNOWN_CALLS.rows(connection, [(i,) for i in ids])}
             fresh = [call for call in calls if call.call_id not in known]
             answers = covered(fresh, caps, taken)
@@ -69,6 +77,17 @@ class JudgeCalls(Connected):
                 _write(connection, taken)
         known.update(call.call_id for call in booked)
         return [call_id in known for call_id in ids]
+
+    def _open_accounts(self, accounts: Collection[Account]) -> None:
+        """Makes those that are new, in a transaction of its own: whoever inserts waits for others
+        who insert the same, and must hold no account's lock meanwhile.
+        """
+        if self._made.issuperset(accounts):
+            return
+        new = [{"scope": a.scope, "name": a.name, "taken": 0} for a in sorted(accounts)]
+        with self.database.write() as connection:
+            insert_many(connection, JUDGE_ACCOUNTS, new, lambda i: i.on_conflict_do_nothing())
+        self._made = self._made.union(accounts)
 
     def settle_calls(self, calls: Sequence[SettledCall]) -> None:
         """Books what the calls took in place of what was set aside, and keeps their verdicts.
@@ -83,7 +102,7 @@ class JudgeCalls(Connected):
         settled, verdicts = [], []
         with self.database.write() as connection:
             for call_id, key, run_id, evaluator, day, worst in UNSETTLED_CALLS.rows(
-                connection, [(call_id,) for call_id in by_id], reserved=RESERVED, lost=LOST
+                connection, [(call_id,) for call_id in sorted(by_id)], reserved=RESERVED, lost=LOST
             ):
                 call = by_id[call_id]
                 cost = worst if call.usage.cost_usd is None else call.usage.cost_usd
@@ -166,15 +185,7 @@ class JudgeCalls(Connected):
 def _locked(connection: Connection, accounts: Collection[Account]) -> dict[Account, int]:
     """What each account has taken. Nobody else changes it until the transaction ends."""
     rows = LOCKED_ACCOUNTS.rows(connection, sorted(accounts))
-    found = {Account(scope, name): taken for scope, name, taken in rows}
-    if len(found) == len(accounts):
-        return found
-    new = [
-        {"scope": scope, "name": name, "taken": 0}
-        for scope, name in sorted(set(accounts) - found.keys())
-    ]
-    insert_many(connection, JUDGE_ACCOUNTS, new, lambda given: given.on_conflict_do_nothing())
-    return _locked(connection, accounts)
+    return {Account(scope, name): taken for scope, name, taken in rows}
 
 
 def _write(connection: Connection, taken: Mapping[Account, int]) -> None:

@@ -14,6 +14,9 @@ from sqlalchemy.types import TypeEngine
 
 from storage.bulk import Row, converted, positional
 
+_KEYS = 512
+"""How many keys a query has at the most: SQLite takes 32,766 parameters."""
+
 Reader = Callable[[Any], Any]
 Writing = Insert | Update | postgresql.Insert | sqlite.Insert
 
@@ -67,7 +70,16 @@ class PreparedSelect:
     def rows(
         self, connection: Connection, keys: Sequence[tuple[Any, ...]], **more: Any
     ) -> list[tuple[Any, ...]]:
-        """The rows it finds for these keys, of which there is at least one."""
+        """The rows it finds for these keys, some hundreds of them at a time and in their order."""
+        return [
+            row
+            for start in range(0, len(keys), _KEYS)
+            for row in self._some(connection, keys[start : start + _KEYS], more)
+        ]
+
+    def _some(
+        self, connection: Connection, keys: Sequence[tuple[Any, ...]], more: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
         size = 1 << (len(keys) - 1).bit_length()
         padded = [*keys, *[keys[-1]] * (size - len(keys))]
         dialect = connection.dialect
