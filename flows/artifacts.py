@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows.backfill_plan import Estimate
+from flows.batch_notes import progress_lines
+from flows.batches import Progress
 from flows.checking import CheckReport
 from flows.notes import check_note, estimate_note, run_note
 from flows.runs import RunReport
@@ -35,6 +37,16 @@ async def leave_estimate_artifact(counted: Estimate) -> None:
     """The answer to a dry run."""
     await acreate_markdown_artifact(
         markdown=estimate_note(counted), key="backfill-estimate", description="A dry run"
+    )
+
+
+async def leave_batch_artifact(advanced: Sequence[Progress]) -> None:
+    """How far the backfills in batches are."""
+    lines = [line for progress in advanced for line in progress_lines(progress, "tailwatch")]
+    await acreate_markdown_artifact(
+        markdown="\n\n".join(lines) or "No backfill waits for a batch.",
+        key="batches",
+        description="Backfills in batches",
     )
 
 

@@ -11,6 +11,7 @@ from flows.parts import Parts, PlannedEvaluator
 from flows.sampling_day import sampling_day
 from storage.records import RecordedOutcome
 from tailwatch.errors import ConfigurationError
+from tailwatch.plan import BATCH_PRICE_SHARE, JudgePlan
 from tailwatch.window import Window
 
 
@@ -73,6 +74,9 @@ class Estimate:
     evaluations: dict[str, int]
     one_call_each_usd: float | None
     cap_usd: float | None
+    judged: int = 0
+    """How many of the evaluations a judge is asked for."""
+    batch_price_share: float = BATCH_PRICE_SHARE
 
 
 async def estimate(
@@ -110,17 +114,19 @@ async def estimate(
         evaluations=evaluations,
         one_call_each_usd=_one_call_each(parts, evaluations),
         cap_usd=parts.judge.caps.run_usd if parts.judge else None,
+        judged=_judged(parts, evaluations),
+        batch_price_share=(parts.plan.judge or JudgePlan(model="")).batch_price_share,
     )
 
 
+def _judged(parts: Parts, evaluations: dict[str, int]) -> int:
+    return sum(evaluations[p.evaluator.name] for p in parts.evaluators if _is_judged(p, parts))
+
+
 def _one_call_each(parts: Parts, evaluations: dict[str, int]) -> float | None:
-    if parts.judge is None:
+    if parts.judge is None or not any(_is_judged(p, parts) for p in parts.evaluators):
         return None
-    judged = [p for p in parts.evaluators if _is_judged(p, parts)]
-    if not judged:
-        return None
-    calls = sum(evaluations[p.evaluator.name] for p in judged)
-    return calls * parts.judge.worst_case_usd
+    return _judged(parts, evaluations) * parts.judge.worst_case_usd
 
 
 def _is_judged(planned: PlannedEvaluator, parts: Parts) -> bool:

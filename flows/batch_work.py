@@ -10,6 +10,7 @@ from typing import Final
 
 from evaluators.clients.batch_lines import BatchTerms
 from evaluators.clients.openai_batch import BatchEndpoint
+from evaluators.clients.openai_judge import OpenAIJudge
 from flows.chunks import Clock, RunChunk, evaluate_chunk
 from flows.evaluate_window import WindowReport
 from flows.open_batch import Limits
@@ -41,6 +42,8 @@ class BatchWork:
     reuse: timedelta
     parts_with: Callable[[Judge], Parts]
     clock: Clock
+    online: OpenAIJudge | None = None
+    """Asked one question before the first batch, to learn in which form the endpoint wants them."""
     run_chunk: RunChunk = evaluate_chunk
     on_window: Callable[[WindowReport], None] | None = None
     limits: Limits = field(default_factory=Limits)

@@ -18,6 +18,7 @@ from flows.runs import RunReport, run_windows
 from flows.settling import delete_files, look_after
 from flows.submitting import recover, submit
 from storage.batch_records import Batch, BatchJob, JobState
+from storage.store import Store
 from tailwatch.errors import BatchError, ConfigurationError, RetryableError
 from tailwatch.evaluation import Series
 from tailwatch.window import Window
@@ -86,7 +87,7 @@ async def _contained(work: BatchWork, job: BatchJob) -> Progress:
     try:
         return await advance(work, job)
     except (BatchError, ConfigurationError) as error:
-        now = find_job(work, job.job_id)
+        now = job_called(work.store, work.source, job.job_id)
         return Progress(job=now, batches=work.store.batches(job.job_id), trouble=str(error))
 
 
@@ -95,7 +96,7 @@ async def cancel(work: BatchWork, job_id: str) -> Progress:
 
     Raises ConfigurationError for an id that no open job has.
     """
-    job = find_job(work, job_id)
+    job = job_called(work.store, work.source, job_id)
     if job.over:
         raise ConfigurationError(f"the backfill {job.job_id} is over already: {job.state}")
     work.store.set_batch_job(job.job_id, "cancelling", ended_at=None, note=job.note)
@@ -106,9 +107,9 @@ async def cancel(work: BatchWork, job_id: str) -> Progress:
     return await advance(work, job)
 
 
-def find_job(work: BatchWork, job_id: str) -> BatchJob:
+def job_called(store: Store, source: str, job_id: str) -> BatchJob:
     """The job whose id begins so. Raises ConfigurationError unless there is exactly one."""
-    jobs = work.store.batch_jobs(work.source)
+    jobs = store.batch_jobs(source)
     found = [job for job in jobs if job.job_id.startswith(job_id)] if job_id else []
     if len(found) != 1:
         known = ", ".join(job.job_id for job in jobs[:5]) or "none"
@@ -148,6 +149,7 @@ async def _pass(work: BatchWork, job: BatchJob, hold: Hold) -> tuple[RunReport |
         since=job.started_at if only is Only.EVERYTHING else min(now - work.reuse, job.started_at),
         clock=work.clock,
         limits=work.limits,
+        online=work.online,
     )
     parts = _of_job(work.parts_with(judge), job)
     if not parts.evaluators:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 from evaluators.clients.batch_lines import BatchTerms
+from evaluators.clients.openai_judge import OpenAIJudge
 from flows.chunks import Clock
 from flows.open_batch import Collected, Limits, Line, OpenBatch
 from storage.batch_records import BatchJob
@@ -67,9 +68,11 @@ class CollectingJudge:
     """Answers what is known, and puts the rest into batches, which `submit` takes when they end.
 
     Known is a verdict given from `since` on and what the job's own batches brought, failures
-    included. A question that is in a batch is `Skipped(in_batch)`, which is never recorded; one
-    that the caps do not cover is `Skipped(over_budget)`. When the store or the provider fails, all
-    that is still asked counts as in a batch, and `finish` raises what happened.
+    included. The first question that is not known is asked `online`, if that is given: its answer
+    shows in which form the endpoint wants all the others. A question that is in a batch is
+    `Skipped(in_batch)`, which is never recorded; one that the caps do not cover is
+    `Skipped(over_budget)`. When the store or the provider fails, all that is still asked counts as
+    in a batch, and `finish` raises what happened.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class CollectingJudge:
         since: datetime,
         clock: Clock,
         limits: Limits,
+        online: OpenAIJudge | None = None,
     ) -> None:
         self._job = job
         self._store = store
@@ -94,6 +98,7 @@ class CollectingJudge:
         self._since = since
         self._clock = clock
         self._limits = limits
+        self._online = online
         self._made = len(store.batches(job.job_id))
         self._open: OpenBatch | None = None
         self._used: set[str] = set()
@@ -155,9 +160,11 @@ class CollectingJudge:
 
     async def _collect(self, questions: Mapping[str, JudgeQuestion]) -> dict[str, Answer]:
         """Puts the questions into the open batch, and into further ones as each is full."""
-        answers: dict[str, Answer] = {}
+        answers = await self._learn(questions)
         part: list[Line] = []
         for key, question in questions.items():
+            if key in answers:
+                continue
             batch = self._open or self._new_batch()
             line = batch.line(key, question, self._terms)
             if not batch.has_room([*part, line]):
@@ -170,6 +177,18 @@ class CollectingJudge:
         if self._open is not None:
             answers |= await asyncio.to_thread(self._put, self._open, part)
         return answers
+
+    async def _learn(self, questions: Mapping[str, JudgeQuestion]) -> dict[str, Answer]:
+        """The verdict on the first question ever, asked online; the batch has what brings none."""
+        online = self._online
+        if online is None or not questions:
+            return {}
+        self._online = None
+        online.ledger.begin(self._job.job_id)
+        key, question = next(iter(questions.items()))
+        answer = await online.ask(question)
+        self._terms = replace(self._terms, dialect=online.dialect)
+        return {key: answer} if isinstance(answer, Verdict) else {}
 
     def _new_batch(self) -> OpenBatch:
         self._made += 1

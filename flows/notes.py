@@ -67,6 +67,8 @@ def estimate_note(counted: Estimate) -> str:
             f"A run pays its judges at most its cap of {counted.cap_usd:.2f} USD and records the "
             "rest as over budget. One call for each evaluation, each as long as it may be, would "
             f"be {counted.one_call_each_usd:.2f} USD; a rubric over documents asks once for each "
-            "document, and a failed call is tried again.",
+            "document, and a failed call is tried again. In batches (`--batch`), whose answers "
+            f"take up to a day, they would be "
+            f"{counted.one_call_each_usd * counted.batch_price_share:.2f} USD.",
         ]
     )

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
-import openai
 from pydantic import BaseModel, ValidationError
 
+from evaluators.clients.chat_endpoint import Response
 from evaluators.clients.judge_dialect import Dialect, prompt_token_bound
-from evaluators.clients.judge_errors import trouble_of
+from evaluators.clients.judge_errors import trouble_of_response
 from evaluators.clients.judge_reply import Answer, Tokens, Trouble, read_answer, read_reply
 from evaluators.clients.openai_batch import CHAT
 from evaluators.clients.prices import cost_usd
@@ -124,7 +123,7 @@ def _found(
         return _not_made(FailureKind.UNAVAILABLE, "the endpoint could not ask it"), None
     if response.status_code != 200:
         return _refused(response, model), None
-    reply = read_reply(json.dumps(response.body).encode("utf-8", "replace"))
+    reply = read_reply(json.dumps(response.body).encode())
     if isinstance(reply, Trouble):
         return reply, None
     return read_answer(reply, choices), reply.usage
@@ -132,10 +131,8 @@ def _found(
 
 def _refused(response: _Response, model: str) -> Trouble:
     """The same words as for a call of its own that was answered so."""
-    body = response.body.get("error") if isinstance(response.body, dict) else None
-    status = min(max(response.status_code, 100), 599)
-    answered = httpx2.Response(status, request=httpx2.Request("POST", "http://batch"))
-    return trouble_of(openai.APIStatusError("", response=answered, body=body), model)
+    body = json.dumps(response.body).encode()
+    return trouble_of_response(Response(status=response.status_code, headers={}, body=body), model)
 
 
 def _not_made(kind: FailureKind, message: str) -> Trouble:

@@ -87,6 +87,11 @@ class OpenAIJudge:
         self._proven = False
 
     @property
+    def dialect(self) -> Dialect:
+        """How the endpoint is asked: more plainly once it has refused a field."""
+        return self._dialect
+
+    @property
     def spent_usd(self) -> float:
         """What the run has spent on this judge so far."""
         return self.ledger.spent_usd

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from flows.cli import administer, alerts, baseline, demo, export, judge, look, notify, run, spend
+from flows.cli import (
+    administer,
+    alerts,
+    baseline,
+    batches,
+    demo,
+    export,
+    judge,
+    look,
+    notify,
+    run,
+    spend,
+)
 from flows.cli.context import CommandContext, say_error
 from tailwatch import __version__
 from tailwatch.errors import ConfigurationError, TailwatchError
@@ -28,6 +40,7 @@ spend.register(app)
 export.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(batches.app, name="batches")
 app.add_typer(judge.app, name="judge")
 app.add_typer(notify.app, name="notify")
 app.add_typer(administer.plan_app, name="plan")

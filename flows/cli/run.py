@@ -2,13 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.progress import Progress, TaskID
 
 from flows.backfill_plan import Only, estimate, redo_for, with_evaluators
+from flows.batch_notes import job_json
+from flows.batch_wiring import backfill_in_batches, chooses_batches, collect_batches
+from flows.cli.batches import say_progress, setting_of
 from flows.cli.context import (
     CommandContext,
     chosen,
@@ -17,6 +21,7 @@ from flows.cli.context import (
     parse_moment,
     parse_range,
     progress_bar,
+    say_error,
     say_json,
 )
 from flows.evaluate_window import Redo, WindowReport, redo_retryable
@@ -26,7 +31,7 @@ from flows.runs import RunReport, due_windows, run_windows
 from flows.terminal import coverage_table, run_lines
 from flows.wiring import open_parts
 from storage.records import RunKind
-from tailwatch.errors import ConfigurationError
+from tailwatch.errors import ConfigurationError, TailwatchError
 from tailwatch.window import Window, floor_hour
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -63,6 +68,8 @@ def run(
 
     report = asyncio.run(work())
     _show(command, report, as_json)
+    if chosen_hour is None:
+        _collect(command, as_json)
 
 
 def backfill(
@@ -82,6 +89,14 @@ def backfill(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would do and cost, and do nothing.")
     ] = False,
+    batch: Annotated[
+        bool | None,
+        typer.Option(
+            "--batch/--no-batch",
+            help="Put the judge's questions into batches: at a part of the price, answered within "
+            "a day. Default: where there are more of them than judge.batch_over.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate past hours: after a rubric, a model or an evaluator changed, or an outage."""
@@ -89,6 +104,9 @@ def backfill(
     wanted = parse_range(start, end)
     _refuse_unfinished(wanted, "--to")
     windows = list(wanted.hours())
+    if not dry_run and _in_batches(command, wanted, evaluator or (), only, batch):
+        _backfill_in_batches(command, wanted, evaluator or (), only, as_json)
+        return
 
     async def work() -> RunReport | None:
         async with open_parts(command.plan_file(), command.settings) as whole:
@@ -108,6 +126,43 @@ def backfill(
     report = asyncio.run(work())
     if report is not None:
         _show(command, report, as_json)
+
+
+def _collect(command: CommandContext, as_json: bool) -> None:
+    """Goes on with the backfills in batches. The hours are evaluated: a fault is said, no more."""
+    try:
+        advanced = asyncio.run(collect_batches(setting_of(command)))
+    except TailwatchError as error:
+        say_error(f"the backfills in batches were not looked at: {error}")
+        return
+    for progress in advanced if not as_json else ():
+        say_progress(command, progress)
+
+
+def _in_batches(
+    command: CommandContext,
+    window: Window,
+    names: Collection[str],
+    only: Only,
+    batch: bool | None,
+) -> bool:
+    if batch is not None:
+        return batch
+    return asyncio.run(chooses_batches(setting_of(command), window, names, only))
+
+
+def _backfill_in_batches(
+    command: CommandContext, window: Window, names: Collection[str], only: Only, as_json: bool
+) -> None:
+    hours = len(list(window.hours()))
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=hours)
+        setting = replace(setting_of(command), on_window=lambda _: bar.advance(task))
+        progress = asyncio.run(backfill_in_batches(setting, window, names, only))
+    if as_json:
+        say_json(job_json(progress.job, progress.batches))
+    else:
+        say_progress(command, progress)
 
 
 def _refuse_unfinished(window: Window, option: str) -> None:
