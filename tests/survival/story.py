@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
 from pathlib import Path
 
 from sqlalchemy import text
@@ -20,12 +21,14 @@ from flows.plan_file import read_plan
 from flows.runs import run_windows
 from flows.wiring import open_parts
 from storage.store import Store, open_store
+from tailwatch.errors import TailwatchError
 from tailwatch.settings import Settings
 from tailwatch.window import HOUR, Window
 from tests.builders import START, make_document, make_trace
 from tests.sources.trace_files import record_line, trace_line, write
 
 SOURCE = "survivor"
+_NOBODY = 65534
 HOURS = 8
 PER_HOUR = 60
 DAY = Window(START, START + HOURS * HOUR)
@@ -150,13 +153,29 @@ def evaluate(project: Project, window: Window = DAY) -> None:
     asyncio.run(work())
 
 
-def started(project: Project) -> BaseProcess:
-    """`evaluate` in a process of its own, under way at once: what it imports is loaded before."""
+def started(project: Project, told: "Queue[str] | None" = None) -> BaseProcess:
+    """`evaluate` in a process of its own, under way at once: what it imports is loaded before.
+
+    With `told` it has no more rights than anybody, and says there what it ended with.
+    """
     forkserver = multiprocessing.get_context("forkserver")
     forkserver.set_forkserver_preload(["tests.survival.story"])
-    process = forkserver.Process(target=evaluate, args=(project,))
+    target = (evaluate, (project,)) if told is None else (_as_nobody, (project, told))
+    process = forkserver.Process(target=target[0], args=target[1])
     process.start()
     return process
+
+
+def _as_nobody(project: Project, told: "Queue[str]") -> None:
+    if os.geteuid() == 0:
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+    try:
+        evaluate(project)
+    except TailwatchError as error:
+        told.put(str(error))
+    else:
+        told.put("it went well")
 
 
 def kill(process: BaseProcess) -> None:
