@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import IO, Final
 
-from evaluators.clients.batch_lines import BatchTerms
+from evaluators.clients.batch_lines import BatchTerms, form_of
 from evaluators.clients.openai_batch import MOST_BYTES, MOST_LINES
 from storage.batch_records import Batch, BatchJob, BatchLine
 from storage.rows import short_hash
@@ -89,7 +89,7 @@ class OpenBatch:
         record = BatchLine(
             call_id=call_id,
             question_key=question_key,
-            choices=question.choices,
+            form=form_of(question),
             worst_case_usd=most_usd,
         )
         return Line(

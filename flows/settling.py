@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from evaluators.clients.batch_lines import LOST_REPLY, BatchReply, never_asked, read_line
+from evaluators.clients.batch_lines import (
+    LOST_REPLY,
+    BatchReply,
+    never_asked,
+    question_of,
+    read_line,
+)
 from evaluators.clients.judge_reply import Answer, Trouble
 from evaluators.clients.openai_batch import ProviderBatch
 from flows.batch_work import BatchWork
@@ -72,13 +78,13 @@ async def _fetch_and_settle(
     work: BatchWork, batch: Batch, found: ProviderBatch, *, give_up: bool
 ) -> Batch:
     lines = await asyncio.to_thread(work.store.batch_lines, batch.batch_key)
-    choices = {line.call_id: line.choices for line in lines}
+    questions = {line.call_id: question_of(line.form) for line in lines}
     replies: dict[str, BatchReply] = {}
     unreadable = 0
     for file_id in filter(None, (found.error_file_id, found.output_file_id)):
         try:
             async for content in work.endpoint.lines(file_id):
-                reply = read_line(content, choices, work.terms.model)
+                reply = read_line(content, questions, work.terms.model)
                 if reply is not None:
                     replies[reply.call_id] = reply
                 elif content.strip():

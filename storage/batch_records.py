@@ -1,9 +1,9 @@
 """Batch backfills as values: a job, its batches, and the questions in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from tailwatch.evaluation import Series
 from tailwatch.outcome import NO_USAGE, Failed, Usage
@@ -87,12 +87,13 @@ class Batch:
 class BatchLine:
     """One question of a batch, under the id of its call in the judge's books.
 
-    Once it is "answered", its verdict is in those books; `failure` says why it "failed".
+    `form` is what of the question is needed to read its answer, never its texts. Once it is
+    "answered", its verdict is in those books; `failure` says why it "failed".
     """
 
     call_id: str
     question_key: str
-    choices: tuple[str, ...]
+    form: Mapping[str, Any]
     worst_case_usd: float
     state: LineState = "asked"
     usage: Usage = NO_USAGE

@@ -58,7 +58,7 @@ def line_row(batch_key: str, line: BatchLine) -> dict[str, Any]:
         "call_id": line.call_id,
         "batch_key": batch_key,
         "question_key": line.question_key,
-        "choices": list(line.choices),
+        "form": dict(line.form),
         "worst_case_usd": line.worst_case_usd,
         "state": line.state,
         "cost_usd": line.usage.cost_usd,
@@ -87,7 +87,7 @@ def line_of(row: RowMapping) -> BatchLine:
     return BatchLine(
         call_id=row["call_id"],
         question_key=row["question_key"],
-        choices=tuple(row["choices"]),
+        form=row["form"],
         worst_case_usd=row["worst_case_usd"],
         state=row["state"],
         usage=usage,

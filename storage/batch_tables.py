@@ -1,6 +1,7 @@
 """Tables of the batch backfills: the jobs, their batches at the provider, and the questions."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, Table
 
@@ -60,7 +61,7 @@ class BatchRow(Row, table=True):
 
 
 class BatchLineRow(Row, table=True):
-    """One question of a batch. `state` is `asked`, `answered` or `failed`; never its text."""
+    """One question of a batch, without its texts. `state` is `asked`, `answered` or `failed`."""
 
     __tablename__ = "batch_lines"
     __table_args__ = (Index(None, "batch_key"), Index(None, "question_key"))
@@ -68,7 +69,7 @@ class BatchLineRow(Row, table=True):
     call_id: str = text(primary_key=True)
     batch_key: str = text()
     question_key: str = text()
-    choices: list[str] = json()
+    form: dict[str, Any] = json()
     worst_case_usd: float = amount()
     state: str = text()
     cost_usd: float | None = amount()

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evaluators.clients.chat_endpoint import Response
 from evaluators.clients.judge_dialect import Dialect, prompt_token_bound
@@ -16,6 +16,9 @@ from evaluators.clients.prices import cost_usd
 from tailwatch.outcome import FailureKind, Usage
 from tailwatch.plan import PricePlan
 from tailwatch.protocols import JudgeQuestion
+
+_TEXTS: Final = ("instructions", "material")
+_QUESTION: Final = TypeAdapter(JudgeQuestion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,16 @@ class BatchReply:
     tokens: Tokens | None = None
 
 
+def form_of(question: JudgeQuestion) -> dict[str, Any]:
+    """What of a question is needed to read its answer, as JSON: all of it but the texts."""
+    return {name: value for name, value in asdict(question).items() if name not in _TEXTS}
+
+
+def question_of(form: Mapping[str, Any]) -> JudgeQuestion:
+    """The question without its texts. Raises ValueError for what `form_of` did not make."""
+    return _QUESTION.validate_python({**form, "instructions": "", "material": ""})
+
+
 class _Response(BaseModel):
     status_code: int
     body: Any = None
@@ -77,18 +90,18 @@ class _Line(BaseModel):
     error: _Fault | None = None
 
 
-def read_line(line: bytes, choices: Mapping[str, Sequence[str]], model: str) -> BatchReply | None:
+def read_line(line: bytes, questions: Mapping[str, JudgeQuestion], model: str) -> BatchReply | None:
     """The reply in a line of a results file; None for a line that no call can be told from.
 
-    `choices` are those of each call; a reply to a call that is not among them is None too.
+    `questions` are those of each call; a reply to a call that is not among them is None too.
     """
     try:
         read = _Line.model_validate_json(line)
     except ValidationError:
         return None
-    if read.custom_id not in choices:
+    if read.custom_id not in questions:
         return None
-    found, tokens = _found(read, choices[read.custom_id], model)
+    found, tokens = _found(read, questions[read.custom_id], model)
     return BatchReply(call_id=read.custom_id, found=found, tokens=tokens)
 
 
@@ -111,7 +124,7 @@ LOST_REPLY = Trouble(
 
 
 def _found(
-    read: _Line, choices: Sequence[str], model: str
+    read: _Line, question: JudgeQuestion, model: str
 ) -> tuple[Answer | Trouble, Tokens | None]:
     response = read.response
     if response is None:
@@ -126,7 +139,7 @@ def _found(
     reply = read_reply(json.dumps(response.body).encode())
     if isinstance(reply, Trouble):
         return reply, None
-    return read_answer(reply, choices), reply.usage
+    return read_answer(reply, question.choices), reply.usage
 
 
 def _refused(response: _Response, model: str) -> Trouble:

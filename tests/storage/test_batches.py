@@ -34,7 +34,7 @@ def line(question: str, batch: str = "first") -> BatchLine:
     return BatchLine(
         call_id=f"{batch}-{question}",
         question_key=question,
-        choices=("yes", "no"),
+        form={"choices": ["yes", "no"]},
         worst_case_usd=0.01,
     )
 

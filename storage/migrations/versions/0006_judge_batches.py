@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("call_id", sa.Text(), nullable=False),
         sa.Column("batch_key", sa.Text(), nullable=False),
         sa.Column("question_key", sa.Text(), nullable=False),
-        sa.Column("choices", JSON, nullable=False),
+        sa.Column("form", JSON, nullable=False),
         sa.Column("worst_case_usd", sa.Double(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("cost_usd", sa.Double(), nullable=True),
