@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from flows.judges import build_judge
 from flows.parts import Parts
 from flows.plan_file import PlanFile, read_plan
 from flows.runs import due_windows
-from flows.wiring import CACHE_FOLDER, build_judge, build_parts, opened_store
+from flows.wiring import CACHE_FOLDER, build_parts, opened_store
 from storage.store import Store
 from tailwatch.errors import ConfigurationError, StoreError
 from tailwatch.settings import Settings

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.chunks import Clock
+from flows.failover import taking_part
 from flows.listing import list_hour, split_waiting
 from flows.parts import Parts, PlannedEvaluator
 from flows.sampling_day import sampling_day
@@ -57,5 +58,5 @@ async def look_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Ho
         done_before=bool(done),
         relisted=any(record.listed != len(refs) for record in done)
         or any(known.get(ref.trace_id, ref) != ref for ref in refs),
-        samples=[(p, day.sample(p, eligible, flagged)) for p in parts.evaluators],
+        samples=[(p, day.sample(p, eligible, flagged)) for p in taking_part(parts, window)],
     )

@@ -20,6 +20,7 @@ def run_note(report: RunReport) -> str:
         f"- {counts['scored']:,} scores, {counts['skipped']:,} skipped, "
         f"{counts['failed']:,} failed, {counts['unreadable']:,} traces unreadable",
         f"- judges cost {report.cost_usd:.4f} USD",
+        *([f"- {report.note}"] if report.note else []),
         "",
     ]
     if changed:

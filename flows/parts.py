@@ -1,6 +1,6 @@
 """What a run works with, as values: built by `flows.wiring`, or by a test."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from storage.store import Store
 from tailwatch.alert import Direction, Severity
 from tailwatch.evaluation import Series
 from tailwatch.judge_calls import Caps
+from tailwatch.outcome import Failed
 from tailwatch.plan import NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import AlertMessage, AlertRule, Evaluator, Notifier, TraceSource
 from tailwatch.sampling import SampleDesign
@@ -15,10 +16,14 @@ from tailwatch.sampling import SampleDesign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedEvaluator:
-    """An evaluator and how much of the traffic it sees."""
+    """An evaluator and how much of the traffic it sees.
+
+    One that asks a second judge names the first one's series that it stands in for.
+    """
 
     evaluator: Evaluator
     design: SampleDesign
+    stands_in_for: Series | None = None
 
     @property
     def series(self) -> Series:
@@ -80,6 +85,26 @@ class JudgeTerms:
     begin: Callable[[str, bool], None]
 
 
+WhyDown = Callable[[], Awaitable[Failed | None]]
+"""Why a judge can answer nothing now; None where it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """A judge that stands in for the first one, and how to change over to it.
+
+    `first_down` and `down` ask each of the two; `take_over` takes the first one out of service for
+    the rest of the run, with the failure that each of its questions has from then on.
+    """
+
+    first: str
+    model: str
+    evaluators: tuple[PlannedEvaluator, ...]
+    first_down: WhyDown
+    down: WhyDown
+    take_over: Callable[[Failed], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything a run works with."""
@@ -93,11 +118,19 @@ class Parts:
     destinations: tuple[Destination, ...] = ()
     partial: bool = False
     """Only some of the plan's evaluators: an hour evaluated so is not finished."""
+    stand_in: StandIn | None = None
+
+    @property
+    def all_evaluators(self) -> Sequence[PlannedEvaluator]:
+        """With those that may stand in, whether they do so now or not."""
+        more = self.stand_in.evaluators if self.stand_in else ()
+        known = {planned.series for planned in self.evaluators}
+        return [*self.evaluators, *(each for each in more if each.series not in known)]
 
     @property
     def directions(self) -> Mapping[Series, Direction]:
         """Every series of the plan, evaluators' and measures', with its good direction."""
-        return directions_of(self.plan, self.evaluators)
+        return directions_of(self.plan, self.all_evaluators)
 
 
 def measure_series(measure: str) -> Series:

@@ -80,7 +80,8 @@ def _restate_summaries(parts: Parts, window: Window, *, now: datetime, restated:
     plan, store, source = parts.plan, parts.store, parts.source.name
     directions = parts.directions
     cut = (plan.segments, plan.max_segment_values)
-    samples = store.score_samples(source, [p.series for p in parts.evaluators], window, *cut)
+    series = [planned.series for planned in parts.all_evaluators]
+    samples = store.score_samples(source, series, window, *cut)
     samples += store.measure_samples(source, plan.measures, window, *cut)
     store.restate_summaries(
         source,

@@ -1,12 +1,13 @@
 """One run over some hours: the record of it, the hours one after another, and its end."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from flows.chunks import Clock, RunChunk, evaluate_chunk
 from flows.evaluate_window import Redo, WindowReport, evaluate_window, redo_retryable
+from flows.failover import with_judge_that_answers
 from flows.parts import Parts
 from storage.records import RunKind, RunRecord
 from storage.store import Store
@@ -25,6 +26,8 @@ class RunReport:
     windows: Sequence[WindowReport]
     cost_usd: float
     """What the judge was paid, also for calls whose outcome was never recorded."""
+    note: str | None = None
+    """What was out of the ordinary: that a judge was down, and which one stood in."""
 
     @property
     def in_batch(self) -> int:
@@ -78,18 +81,27 @@ async def run_windows(
 
     With `ask_again` no verdict of an earlier run is used again: judges are asked, and paid, anew.
 
+    An hourly run in which the judge is down asks the second one, where the plan has one; whoever
+    runs a backfill can wait, and finds the failures in it.
+
     An error of the source or the store ends the run: it is recorded as failed, the finished hours
     stay finished, the others stay owed, and the error is raised.
     """
     store = parts.store
-    store.start_run(RunRecord(run_id=run_id, kind=kind, started_at=clock(), detail=detail))
+    record = RunRecord(run_id=run_id, kind=kind, started_at=clock(), detail=detail)
+    store.start_run(record)
     store.mark_lost_calls(clock())
     if parts.judge is not None:
         parts.judge.begin(run_id, ask_again)
     spent_before = parts.judge.spent_usd() if parts.judge else 0.0
     reports: list[WindowReport] = []
     failure: str | None = None
+    note: str | None = None
     try:
+        if kind == "hourly" and windows:
+            parts, note = await with_judge_that_answers(parts)
+        if note is not None:
+            store.start_run(replace(record, detail="; ".join(filter(None, (detail, note)))))
         for window in windows:
             done = await evaluate_window(
                 parts,
@@ -108,7 +120,7 @@ async def run_windows(
         raise
     finally:
         spent = parts.judge.spent_usd() - spent_before if parts.judge else _cost_of(reports)
-        report = RunReport(run_id=run_id, windows=reports, cost_usd=spent)
+        report = RunReport(run_id=run_id, windows=reports, cost_usd=spent, note=note)
         store.finish_run(
             run_id,
             ended_at=clock(),

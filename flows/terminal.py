@@ -95,8 +95,10 @@ def plain(value: Series | Segment | str, limit: int = 200) -> Text:
 def run_lines(report: RunReport, command: str) -> list[str]:
     """What a run did and what to type next."""
     counts = report.counts
+    noted = [f"Note: {report.note}."] if report.note else []
     if not counts["windows"]:
-        return [f"Nothing new in {len(report.windows)} hours: all of them are evaluated."]
+        nothing = f"Nothing new in {len(report.windows)} hours: all of them are evaluated."
+        return [nothing, *noted]
     skipped = f", {counts['skipped']:,} skipped" if counts["skipped"] else ""
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
     unreadable = f", {counts['unreadable']:,} traces unreadable" if counts["unreadable"] else ""
@@ -105,6 +107,7 @@ def run_lines(report: RunReport, command: str) -> list[str]:
     return [
         f"{hours} evaluated: {counts['listed']:,} traces listed, "
         f"{counts['scored']:,} scores{skipped}{failed}{unreadable}.{cost}",
+        *noted,
         f"Next: {command} scores, {command} coverage, {command} alerts check",
     ]
 

@@ -3,7 +3,8 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,29 @@ from alerts.notifiers.index import build_notifier
 from alerts.rules.limit import Limit
 from alerts.rules.tail_evidence import TailEvidence
 from evaluators.clients.embedder import load_embedder
-from evaluators.clients.openai_judge import OpenAIJudge, make_judge
-from evaluators.clients.remembered import RememberingJudge
-from evaluators.clients.run_ledger import RunLedger
+from evaluators.clients.openai_judge import OpenAIJudge
 from evaluators.index import build_evaluator
 from evaluators.privacy import make_privacy
 from evaluators.qrels import load_qrels
 from evaluators.relevance import RUBRIC_SUFFIXES
 from flows.collecting import OutsideBatches
-from flows.parts import Destination, JudgeTerms, Parts, PlannedEvaluator, PlannedRule, directions_of
+from flows.judges import (
+    AskedJudge,
+    build_second_judge,
+    judge_missing,
+    stand_in_of,
+    terms_of,
+)
+from flows.judges import (
+    build_judge as build_judge,
+)
+from flows.parts import Destination, Parts, PlannedEvaluator, PlannedRule, directions_of
 from flows.plan_file import PlanFile
 from sources.index import build_source
 from storage.store import Store, open_store
 from tailwatch.alert import Direction
 from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.evaluation import Series
-from tailwatch.judge_calls import CallLedger
 from tailwatch.plan import EvaluatorPlan, JudgePlan, NotifyPlan, Plan, RulePlan
 from tailwatch.protocols import EvaluatorTools, Judge
 from tailwatch.settings import Settings
@@ -45,13 +53,17 @@ async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[P
     """
     with opened_store(settings, plan_file.plan) as store:
         judge = build_judge(plan_file.plan.judge, settings, store)
+        second = None
         try:
+            if judge is not None:
+                second = build_second_judge(plan_file, settings, judge.model, store)
             store.check_schema()
             outside = partial(OutsideBatches, store=store) if store.any_batch_open() else None
-            yield build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER, outside)
+            cache = settings.home / CACHE_FOLDER
+            yield build_parts(plan_file, judge, store, cache, outside, second)
         finally:
-            if judge is not None:
-                await judge.close()
+            for each in filter(None, (judge, second)):
+                await each.close()
 
 
 @contextmanager
@@ -66,41 +78,16 @@ def opened_store(settings: Settings, plan: Plan | None = None) -> Iterator[Store
         store.close()
 
 
-def build_judge(
-    plan: JudgePlan | None, settings: Settings, ledger: CallLedger | None = None
-) -> OpenAIJudge | None:
-    """The judge, or None where neither an API key nor an address is set.
-
-    Its calls are booked in the ledger; without one they are in nobody's books.
-    """
-    key = settings.judge_api_key.get_secret_value() if settings.judge_api_key else None
-    if not key and not settings.judge_url:
-        return None
-    if plan is None and settings.judge_model is None:
-        return None
-    chosen = plan or JudgePlan(model=settings.judge_model or "")
-    return make_judge(
-        chosen,
-        url=settings.judge_url,
-        api_key=key,
-        model=settings.judge_model,
-        ledger=None if ledger is None else RunLedger(ledger, chosen.caps, clock=_now),
-    )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def build_parts(
     plan_file: PlanFile,
     judge: OpenAIJudge | None,
     store: Store,
     cache: Path | None = None,
     around: Callable[[Judge], Judge] | None = None,
+    second: OpenAIJudge | None = None,
 ) -> Parts:
     """The plan's parts; `cache` is a folder for what can be made again, and `around` makes the
-    judge that evaluators ask of the one they would ask.
+    judge that evaluators ask of the one they would ask. `second` stands in for the judge.
 
     Raises PlanError with a line for each part that cannot be built.
     """
@@ -122,10 +109,12 @@ def build_parts(
         else built(("qrels",), load_qrels, Path(_from(folder, plan.qrels)))
     )
     reuse = (plan.judge or JudgePlan(model="")).reuse
-    asked = None if judge is None else RememberingJudge(judge, judge.ledger, reuse)
+    asked = None if judge is None else AskedJudge.of(judge, reuse)
+    standing_by = None if judge is None or second is None else AskedJudge.of(second, reuse)
+    judged: Judge | None = None if asked is None else asked.asked
     tools = EvaluatorTools(
-        judge=asked if asked is None or around is None else around(asked),
-        judge_missing=_judge_missing(plan),
+        judge=around(judged) if judged is not None and around is not None else judged,
+        judge_missing=judge_missing(plan),
         embedder=partial(load_embedder, cache=cache and cache / "vectors"),
         qrels=qrels,
         max_material_chars=(plan.judge or JudgePlan(model="")).max_material_chars,
@@ -144,41 +133,34 @@ def build_parts(
         problems += _wrong_tails(plan_file, evaluators, rules)
     if problems:
         raise PlanError(problems)
+    stand_in = None
+    if asked is not None and standing_by is not None:
+        replaced = replace(tools, judge=standing_by.asked)
+        stand_in = stand_in_of(
+            asked,
+            standing_by,
+            [
+                replace(_planned(each, plan, folder, replaced), stands_in_for=planned.series)
+                for planned, each in zip(evaluators, plan.evaluators, strict=True)
+                if planned.evaluator.judge == asked.judge.model
+            ],
+            patience=_patience(plan),
+        )
     return Parts(
         plan=plan,
         source=source,
         evaluators=tuple(evaluators),
         rules=tuple(rules),
-        judge=None if judge is None or asked is None else _terms(judge, asked),
+        judge=None if asked is None else terms_of(asked, standing_by),
         destinations=tuple(destinations),
         store=store,
+        stand_in=stand_in,
     )
 
 
-def _terms(judge: OpenAIJudge, asked: RememberingJudge) -> JudgeTerms:
-    def begin(run_id: str, ask_again: bool) -> None:
-        judge.ledger.begin(run_id)
-        asked.begin(ask_again=ask_again)
-
-    return JudgeTerms(
-        model=judge.model,
-        caps=judge.ledger.caps,
-        worst_case_usd=judge.worst_case_usd,
-        spent_usd=lambda: judge.spent_usd,
-        begin=begin,
-    )
-
-
-def _judge_missing(plan: Plan) -> str:
-    needed = (
-        "set OPENAI_API_KEY"
-        if plan.judge is not None
-        else "set OPENAI_API_KEY and name a model under `judge:` in the plan"
-    )
-    return (
-        f"no judge is configured: {needed}, "
-        "or TAILWATCH_JUDGE_URL and TAILWATCH_JUDGE_MODEL for an endpoint of your own"
-    )
+def _patience(plan: Plan) -> timedelta:
+    second = plan.judge.second if plan.judge else None
+    return timedelta(0) if second is None else second.patience
 
 
 def _planned(

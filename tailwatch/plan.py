@@ -139,6 +139,18 @@ class PricePlan(_PlanModel):
     output_usd_per_million: float = Field(ge=0)
 
 
+class SecondJudgePlan(_PlanModel):
+    """The model that judges in series of its own while the first one is down for a whole run.
+
+    It may spend what the first one may, both together. The first one is asked again after
+    `patience` before it counts as down.
+    """
+
+    model: str
+    price: PricePlan | None = None
+    patience: Duration = timedelta(seconds=10)
+
+
 class JudgePlan(_PlanModel):
     """The model that answers the rubrics, and what may be spent on it.
 
@@ -168,6 +180,7 @@ class JudgePlan(_PlanModel):
     timeout: Duration = timedelta(seconds=60)
     max_material_chars: int = Field(default=24_000, ge=500)
     price: PricePlan | None = None
+    second: SecondJudgePlan | None = None
 
     @property
     def caps(self) -> Caps:

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     judge_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TAILWATCH_JUDGE_API_KEY", "OPENAI_API_KEY")
     )
+    second_judge_url: str | None = None
+    """Where the judge is that `judge.second` names; with neither this nor its key: as the first."""
+    second_judge_api_key: SecretStr | None = None
 
     @property
     def store(self) -> str:

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from flows.cli.context import ROOT, chosen, console, now, progress_bar, say_json
 from flows.doctor import examine
 from flows.forgetting import forget_old, forgotten_line
+from flows.judges import build_judge
 from flows.supervisor import Addresses, prefect_environment, running
-from flows.wiring import build_judge, build_parts, opened_store
+from flows.wiring import build_parts, opened_store
 from tailwatch.plan import RetentionPlan
 from tailwatch.settings import Settings
 
