@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from evaluators.material import Material, Section, render
+from evaluators.questions import PlainForm
 from evaluators.rubric_file import Need, Rubric
 from evaluators.sections import sections_of
 from evaluators.verdicts import ScoredVerdict, contained, no_judge, questions_in_hand, verdict_for
@@ -102,7 +103,7 @@ class DocumentRubricEvaluator:
             for document in documents
         ]
         verdicts = await asyncio.gather(
-            *(verdict_for(self.rubric, material, judge) for material in materials)
+            *(verdict_for(PlainForm(rubric=self.rubric), material, judge) for material in materials)
         )
         return _complete(documents, materials, verdicts)
 

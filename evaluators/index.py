@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from evaluators.options import refuse_parameter
 from tailwatch.errors import ConfigurationError
 from tailwatch.loading import load, split_parameter
 from tailwatch.plan import EvaluatorPlan
@@ -54,6 +55,7 @@ def build_evaluator(plan: EvaluatorPlan, tools: EvaluatorTools) -> Evaluator:
     family, parameter = split_parameter(plan.use)
     rubrics = packaged_rubrics()
     if family not in EVALUATORS and family in rubrics:
+        refuse_parameter(family, parameter)
         return _from_rubric(rubrics[family], plan, tools)
     index = dict.fromkeys(rubrics, RUBRIC_FACTORY) | dict(EVALUATORS)
     evaluator = load("evaluator", family, index, GROUP)(parameter, plan.options, tools)

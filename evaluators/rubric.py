@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from evaluators.criteria_file import Sheet
 from evaluators.document_rubric import DEFAULT_DEPTH, DocumentRubricEvaluator
 from evaluators.material import render
 from evaluators.options import Options, parse_options
-from evaluators.rubric_file import Rubric, Scope, load_rubric
+from evaluators.questions import MOST_LETTERS, CriterionForm, ExpectedForm, Form, PlainForm
+from evaluators.repeats import repeated
+from evaluators.rubric_file import Rubric, Scope, read_fields, validated
 from evaluators.sections import sections_of
 from evaluators.verdicts import contained, no_judge, questions_in_hand, verdict_for
 from tailwatch.alert import Direction
+from tailwatch.errors import ConfigurationError
 from tailwatch.outcome import Failed, Outcome, Score, Skipped
 from tailwatch.protocols import UNIT_SCALE, Evaluator, EvaluatorTools, Scale
 from tailwatch.trace import Trace
@@ -25,14 +29,21 @@ class RubricEvaluator:
     """Asks the judge about each trace of a batch at once; its score is that of the choice made.
 
     `label` is the choice and `explanation` the judge's reason; `details` say how many characters
-    were left out of what it saw and how many private details taken out, if any.
+    were left out of what it saw and how many private details taken out, if any. With several
+    `samples` each trace is asked about so often, and its score is their mean. `form` is how the
+    question is put; both that and the samples are another measurement, and so another version.
     """
 
-    rubric: Rubric
+    form: Form
     tools: EvaluatorTools
+    samples: int = 1
 
     scale: ClassVar[Scale] = UNIT_SCALE
     ends_by_itself: ClassVar[bool] = True
+
+    @property
+    def rubric(self) -> Rubric:
+        return self.form.rubric
 
     @property
     def name(self) -> str:
@@ -40,7 +51,8 @@ class RubricEvaluator:
 
     @property
     def version(self) -> str:
-        return self.rubric.version
+        repeats = "" if self.samples == 1 else f"-samples{self.samples}"
+        return f"{self.rubric.version}{self.form.suffix}{repeats}"
 
     @property
     def judge(self) -> str:
@@ -60,13 +72,17 @@ class RubricEvaluator:
         return [contained(each) for each in judged]
 
     async def _judged(self, trace: Trace) -> Outcome:
-        if self.tools.judge is None:
+        judge = self.tools.judge
+        if judge is None:
             return no_judge(self.tools)
         sections = sections_of(trace, self.rubric.needs, self.tools.privacy)
         if isinstance(sections, Skipped):
             return sections
         material = render(sections, self.tools.max_material_chars, self.tools.privacy)
-        verdict = await verdict_for(self.rubric, material, self.tools.judge)
+        if self.samples > 1:
+            asked = [verdict_for(self.form, material, judge, n) for n in range(self.samples)]
+            return repeated(await asyncio.gather(*asked, return_exceptions=True), material)
+        verdict = await verdict_for(self.form, material, judge)
         if isinstance(verdict, Skipped | Failed):
             return verdict
         return Score(
@@ -78,8 +94,14 @@ class RubricEvaluator:
         )
 
 
-class _NoOptions(Options):
-    """A rubric about whole traces takes none."""
+class _TraceOptions(Options):
+    samples: int = Field(default=1, ge=1, le=25)
+    scoring: Literal["choice", "expected"] = "choice"
+
+
+class _SheetOptions(Options):
+    criterion: str
+    samples: int = Field(default=1, ge=1, le=25)
 
 
 class _DocumentOptions(Options):
@@ -87,14 +109,41 @@ class _DocumentOptions(Options):
 
 
 def rubric_evaluator(path: Path, options: Mapping[str, Any], tools: EvaluatorTools) -> Evaluator:
-    """The evaluator of a rubric file; option `depth` for one of scope `document`.
+    """The evaluator of a rubric file.
 
-    Raises ConfigurationError for a wrong file or option. Without a judge the evaluator can be made
-    all the same, and skips every trace as not configured.
+    Options: `samples` and `scoring` for one about whole traces, `criterion` (which one) and
+    `samples` for one with criteria, `depth` for one of scope `document`. Raises ConfigurationError
+    for a wrong file or option. Without a judge the evaluator can be made all the same, and skips
+    every trace as not configured.
     """
-    rubric = load_rubric(path)
-    if rubric.scope is Scope.TRACE:
-        parse_options(rubric.name, _NoOptions, options)
-        return RubricEvaluator(rubric=rubric, tools=tools)
-    chosen = parse_options(rubric.name, _DocumentOptions, options)
-    return DocumentRubricEvaluator(rubric=rubric, tools=tools, depth=chosen.depth)
+    content = read_fields(path)
+    if "criteria" in content:
+        return _of_criterion(validated(Sheet, content, path), options, tools)
+    rubric = validated(Rubric, content, path)
+    if rubric.scope is Scope.DOCUMENT:
+        depth = parse_options(rubric.name, _DocumentOptions, options).depth
+        return DocumentRubricEvaluator(rubric=rubric, tools=tools, depth=depth)
+    chosen = parse_options(rubric.name, _TraceOptions, options)
+    form: Form = PlainForm(rubric=rubric)
+    if chosen.scoring == "expected":
+        if len(rubric.choices) > MOST_LETTERS:
+            raise ConfigurationError(
+                f"the rubric {rubric.name!r} has {len(rubric.choices)} choices; with `scoring: "
+                f"expected` it may have {MOST_LETTERS}, a letter each"
+            )
+        form = ExpectedForm(rubric=rubric)
+    return RubricEvaluator(form=form, tools=tools, samples=chosen.samples)
+
+
+def _of_criterion(sheet: Sheet, options: Mapping[str, Any], tools: EvaluatorTools) -> Evaluator:
+    if "criterion" not in options:
+        names = ", ".join(criterion.name for criterion in sheet.criteria)
+        raise ConfigurationError(
+            f"the rubric {sheet.name!r} has the criteria {names}: give each that you want a line "
+            "of its own with `options: {criterion: ...}`; they are asked in one call all the same"
+        )
+    chosen = parse_options(sheet.name, _SheetOptions, options)
+    form = CriterionForm(
+        rubric=sheet.rubric_of(chosen.criterion), sheet=sheet, criterion=chosen.criterion
+    )
+    return RubricEvaluator(form=form, tools=tools, samples=chosen.samples)

@@ -1,8 +1,9 @@
 """Rubrics as files: what a judge is asked, what it may answer and what each answer is worth."""
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import (
@@ -37,39 +38,47 @@ class Need(StrEnum):
     REFERENCE = "reference"
 
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 def _plain_number_as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-class _Part(BaseModel):
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Version = Annotated[Text, BeforeValidator(_plain_number_as_text)]
+FileT = TypeVar("FileT", bound=BaseModel)
+
+
+class Part(BaseModel):
+    """A part of a rubric file: immutable, and refuses what it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Choice(_Part):
+class Choice(Part):
     """One answer the judge may give, what it means, and its score from 0 to 1."""
 
-    label: _Text
+    label: Text
     score: float = Field(ge=0, le=1)
-    description: _Text
+    description: Text
 
 
-class Rubric(_Part):
+class Rubric(Part):
     """A judge's question. Whoever changes a word of it gives it a new `version`."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-    version: Annotated[_Text, BeforeValidator(_plain_number_as_text)]
-    description: _Text
+    name: Name
+    version: Version
+    description: Text
     direction: Direction = Direction.HIGHER_IS_BETTER
     scope: Scope = Scope.TRACE
     needs: tuple[Need, ...] = Field(min_length=1)
-    instructions: _Text
+    instructions: Text
     choices: tuple[Choice, ...] = Field(min_length=2)
     max_output_tokens: int = Field(
         default=JudgeQuestion(instructions="", material="", choices=()).max_output_tokens, ge=1
     )
+    temperature: float = Field(default=0, ge=0, le=2)
 
     @model_validator(mode="after")
     def _decidable(self) -> "Rubric":
@@ -89,8 +98,7 @@ class Rubric(_Part):
     @property
     def prompt(self) -> str:
         """Everything the judge is told before it sees a trace: the same for every trace."""
-        choices = "\n".join(f"- {choice.label}: {choice.description}" for choice in self.choices)
-        return f"{self.instructions}\n\nThe choices:\n{choices}\n\n{FRAME}"
+        return f"{self.instructions}\n\nThe choices:\n{listed(self.choices)}\n\n{FRAME}"
 
     def score_of(self, label: str) -> float | None:
         """What a label is worth; None for one that is not the rubric's."""
@@ -103,8 +111,18 @@ class Rubric(_Part):
         return None if score is None else ladder.index(score)
 
 
+def listed(choices: Sequence[Choice]) -> str:
+    """The choices as the judge reads them, a line each."""
+    return "\n".join(f"- {choice.label}: {choice.description}" for choice in choices)
+
+
 def load_rubric(path: Path) -> Rubric:
     """The rubric in a YAML file. Raises ConfigurationError that names the file and each fault."""
+    return validated(Rubric, read_fields(path), path)
+
+
+def read_fields(path: Path) -> Mapping[str, Any]:
+    """What a rubric's YAML file holds. Raises ConfigurationError that names the file."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -115,8 +133,13 @@ def load_rubric(path: Path) -> Rubric:
         raise ConfigurationError(
             f"the rubric {path} must hold the fields {', '.join(Rubric.model_fields)}"
         )
+    return content
+
+
+def validated(kind: type[FileT], content: Mapping[str, Any], path: Path) -> FileT:
+    """The file's content as a `kind`. Raises ConfigurationError that names each fault."""
     try:
-        return Rubric.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'rubric'}: {fault['msg']}"

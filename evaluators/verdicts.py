@@ -1,15 +1,15 @@
 """From a judge's verdict to what a rubric says it is worth, and the ways there is none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from evaluators.material import Material
-from evaluators.rubric_file import Rubric
+from evaluators.questions import Form
 from tailwatch.errors import RetryableError
 from tailwatch.outcome import Failed, FailureKind, Skipped, SkipReason, Usage
-from tailwatch.protocols import EvaluatorTools, Judge, JudgeQuestion
+from tailwatch.protocols import EvaluatorTools, Judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,45 +25,39 @@ class ScoredVerdict:
     explanation: str
     usage: Usage
     reused_from: datetime | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def details(self) -> Mapping[str, Any]:
         """What a score made of it alone should say."""
         if self.reused_from is None:
-            return {}
-        return {"reused": 1, "reused_from": self.reused_from.isoformat()}
+            return self.told
+        return {**self.told, "reused": 1, "reused_from": self.reused_from.isoformat()}
 
 
 async def verdict_for(
-    rubric: Rubric, material: Material, judge: Judge
+    form: Form, material: Material, judge: Judge, sample: int = 0
 ) -> ScoredVerdict | Skipped | Failed:
     """The judge's verdict on the material, scored; a choice the rubric has not is a failure."""
-    verdict = await judge.ask(
-        JudgeQuestion(
-            instructions=rubric.prompt,
-            material=material.text,
-            choices=rubric.labels,
-            max_output_tokens=rubric.max_output_tokens,
-            rubric=rubric.name,
-            version=rubric.version,
-        )
-    )
+    verdict = await judge.ask(form.question(material, sample))
     if isinstance(verdict, Skipped | Failed):
         return verdict
-    score, grade = rubric.score_of(verdict.choice), rubric.grade_of(verdict.choice)
-    if score is None or grade is None:
+    chosen = form.chosen(verdict.choice, verdict.explanation)
+    grade = None if chosen is None else form.rubric.grade_of(chosen.label)
+    if chosen is None or grade is None:
         return Failed(
             error_type=FailureKind.BAD_OUTPUT,
             message="the judge chose something that is not among the choices",
             usage=verdict.usage,
         )
     return ScoredVerdict(
-        label=verdict.choice,
-        score=score,
+        label=chosen.label,
+        score=chosen.score,
         grade=grade,
-        explanation=verdict.explanation,
+        explanation=chosen.explanation,
         usage=verdict.usage,
         reused_from=verdict.reused_from,
+        told=chosen.details,
     )
 
 

@@ -111,6 +111,11 @@ class JudgeQuestion:
     capped in length. The answer is one of `choices`. `rubric` and `version` say who asks, for the
     books. Two questions that are equal have one verdict, which is paid for once; whoever wants
     several opinions numbers them with `sample`.
+
+    With `criteria`, names with the choices of each, all of them are answered at once; then `choices`
+    is empty, and choice and explanation of the verdict are JSON objects by criterion. `weighed` asks
+    how sure the model is: then the verdict's choice is a JSON object of `choice` and `weights`, the
+    probability of each choice, or null where the endpoint does not tell.
     """
 
     instructions: str
@@ -120,6 +125,9 @@ class JudgeQuestion:
     rubric: str = ""
     version: str = ""
     sample: int = 0
+    temperature: float = 0.0
+    criteria: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

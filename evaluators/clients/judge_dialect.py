@@ -1,9 +1,10 @@
 """How a question is put to a chat endpoint, and what is left out when it does not know a field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from tailwatch.protocols import JudgeQuestion
 
@@ -11,6 +12,16 @@ FORM = """\
 Answer with one JSON object and nothing else. It has two fields, in this order:
 "explanation": two or three sentences that give your reasons;
 "choice": exactly one of these labels: {labels}."""
+
+CRITERIA_FORM = """\
+Answer with one JSON object and nothing else. It has one field for each criterion, in this order:
+{names}. Each field is an object with two fields, in this order:
+"explanation": two or three sentences that give your reasons;
+"choice": exactly one of the labels of that criterion. They are:
+{labels}"""
+
+_TOP: Final = 20
+"""How many alternatives to each token are asked for: the most that OpenAI gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,23 +31,25 @@ class Dialect:
     json_schema: bool = True
     new_limit_name: bool = True
     temperature: bool = True
+    logprobs: bool = True
 
     def body(self, model: str, question: JudgeQuestion) -> Mapping[str, Any]:
         """The JSON body of the request. Rules are the system's message, the material the user's."""
         limit = "max_completion_tokens" if self.new_limit_name else "max_tokens"
-        form = FORM.format(labels=", ".join(json.dumps(label) for label in question.choices))
         body: dict[str, Any] = {
             "model": model,
             "messages": [
-                {"role": "system", "content": _sendable(f"{question.instructions}\n\n{form}")},
+                {"role": "system", "content": _rules(question.instructions, _form(question))},
                 {"role": "user", "content": _sendable(question.material)},
             ],
             limit: question.max_output_tokens,
-            "response_format": (
-                _schema(question.choices) if self.json_schema else {"type": "json_object"}
-            ),
+            "response_format": _schema(question) if self.json_schema else {"type": "json_object"},
         }
-        return body | {"temperature": 0} if self.temperature else body
+        if self.temperature:
+            body["temperature"] = question.temperature or 0
+        if question.weighed and self.logprobs:
+            body |= {"logprobs": True, "top_logprobs": _TOP}
+        return body
 
     def without(self, complaint: str, *, proven: bool) -> "Dialect | None":
         """A plainer dialect after a request was refused as invalid; None if nothing is to blame.
@@ -48,6 +61,8 @@ class Dialect:
             return replace(self, new_limit_name=False)
         if self.temperature and "temperature" in complaint:
             return replace(self, temperature=False)
+        if self.logprobs and "logprobs" in complaint:
+            return replace(self, logprobs=False)
         blamed = "response_format" in complaint or "json_schema" in complaint
         if self.json_schema and (blamed or not proven):
             return replace(self, json_schema=False)
@@ -70,26 +85,53 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
+@lru_cache(maxsize=256)
+def _rules(instructions: str, form: str) -> str:
+    return _sendable(f"{instructions}\n\n{form}")
+
+
 def _sendable(text: str) -> str:
     """The text without the lone surrogates that no UTF-8 request can hold."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _schema(choices: tuple[str, ...]) -> Mapping[str, Any]:
+def _form(question: JudgeQuestion) -> str:
+    if not question.criteria:
+        return FORM.format(labels=_listed(question.choices))
+    return CRITERIA_FORM.format(
+        names=_listed([name for name, _ in question.criteria]),
+        labels="\n".join(
+            f"{json.dumps(name)}: {_listed(labels)}" for name, labels in question.criteria
+        ),
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(json.dumps(name) for name in names)
+
+
+def _schema(question: JudgeQuestion) -> Mapping[str, Any]:
     """A strict schema; the explanation comes first, so that the model reasons before it chooses."""
+    schema = (
+        _object({name: _answer(labels) for name, labels in question.criteria})
+        if question.criteria
+        else _answer(question.choices)
+    )
     return {
         "type": "json_schema",
-        "json_schema": {
-            "name": "verdict",
-            "strict": True,
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "explanation": {"type": "string"},
-                    "choice": {"type": "string", "enum": list(choices)},
-                },
-                "required": ["explanation", "choice"],
-                "additionalProperties": False,
-            },
-        },
+        "json_schema": {"name": "verdict", "strict": True, "schema": schema},
+    }
+
+
+def _answer(labels: Sequence[str]) -> Mapping[str, Any]:
+    choice = {"type": "string", "enum": list(labels)}
+    return _object({"explanation": {"type": "string"}, "choice": choice})
+
+
+def _object(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
     }

@@ -1,18 +1,22 @@
 """What an endpoint's reply says: a choice and its reason, or why it holds no verdict."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
     Field,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
+from evaluators.clients.choice_weights import choice_weights
 from tailwatch.outcome import FailureKind
+from tailwatch.protocols import JudgeQuestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class _Message(BaseModel):
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    logprobs: Any = None
 
 
 class Tokens(BaseModel):
@@ -84,12 +89,27 @@ class _Content(BaseModel):
     choice: str
 
 
+_BY_CRITERION: Final = TypeAdapter(dict[str, _Content])
+
+
 def read_reply(content: bytes) -> Reply | Trouble:
     """The reply in the body of a successful response; `Trouble` for HTML, broken or other JSON."""
     try:
         return Reply.model_validate_json(content)
     except ValidationError:
         return _bad("the judge endpoint's reply is not a chat completion")
+
+
+def read_verdict(reply: Reply, question: JudgeQuestion) -> Answer | Trouble:
+    """The answer in a reply, in the form that the question asks for."""
+    if question.criteria:
+        return _read_criteria(reply, question.criteria)
+    answer = read_answer(reply, question.choices)
+    if isinstance(answer, Trouble) or not question.weighed:
+        return answer
+    weights = choice_weights(reply.choices[0].logprobs, question.choices)
+    weighed = {"choice": answer.choice, "weights": weights}
+    return Answer(choice=json.dumps(weighed), explanation=answer.explanation)
 
 
 def read_answer(reply: Reply, choices: Sequence[str]) -> Answer | Trouble:
@@ -105,6 +125,36 @@ def read_answer(reply: Reply, choices: Sequence[str]) -> Answer | Trouble:
         given = _Content.model_validate_json(first.message.content or "")
     except ValidationError:
         return _bad("the judge's answer is not a JSON object with `explanation` and `choice`")
+    return _chosen(given, choices)
+
+
+def _read_criteria(reply: Reply, criteria: Sequence[tuple[str, Sequence[str]]]) -> Answer | Trouble:
+    """The answers to all criteria, each as JSON by criterion; one that is missing spoils all."""
+    first = reply.choices[0]
+    reason = _why_unanswered(first)
+    if reason is not None:
+        return reason
+    try:
+        given = _BY_CRITERION.validate_json(first.message.content or "")
+    except ValidationError:
+        return _bad("the judge's answer is not a JSON object with an answer to each criterion")
+    answers: dict[str, Answer] = {}
+    for name, labels in criteria:
+        if name not in given:
+            return _bad("the judge did not answer each criterion")
+        answer = _chosen(given[name], labels)
+        if isinstance(answer, Trouble):
+            return answer
+        answers[name] = answer
+    return Answer(
+        choice=json.dumps({name: answer.choice for name, answer in answers.items()}),
+        explanation=json.dumps(
+            {name: answer.explanation for name, answer in answers.items()}, ensure_ascii=False
+        ),
+    )
+
+
+def _chosen(given: _Content, choices: Sequence[str]) -> Answer | Trouble:
     known = {label.casefold(): label for label in choices}
     choice = known.get(given.choice.strip().casefold())
     if choice is None:

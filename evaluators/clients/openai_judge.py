@@ -13,7 +13,7 @@ from evaluators.clients.chat_endpoint import CALL_ERRORS, ChatEndpoint
 from evaluators.clients.gate import Gate
 from evaluators.clients.judge_dialect import Dialect, encoded
 from evaluators.clients.judge_errors import trouble_of_call, trouble_of_response
-from evaluators.clients.judge_reply import Answer, Reply, Trouble, read_answer, read_reply
+from evaluators.clients.judge_reply import Answer, Reply, Trouble, read_reply, read_verdict
 from evaluators.clients.memory_ledger import in_memory
 from evaluators.clients.pacing import Ending, Pace, Ticket
 from evaluators.clients.prices import OPENAI_URL, cost_usd, price_of, shown
@@ -179,7 +179,7 @@ class OpenAIJudge:
             reply = await self._send(body, ticket)
             if isinstance(reply, Reply):
                 usage = _timed(self._usage(reply, most), started)
-                found = read_answer(reply, question.choices)
+                found = read_verdict(reply, question)
             else:
                 usage = _timed(_FREE if reply.free else usage, started)
                 found = reply

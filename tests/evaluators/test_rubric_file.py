@@ -92,7 +92,8 @@ def without(key: str) -> dict[str, Any]:
         ({**VALID, "scope": "span"}, "scope"),
         ({**VALID, "scope": "document"}, "must list `documents`"),
         ({**VALID, "instructions": "  "}, "instructions"),
-        ({**VALID, "temperature": 1}, "temperature: Extra inputs"),
+        ({**VALID, "temper": 1}, "temper: Extra inputs"),
+        ({**VALID, "temperature": 3}, "temperature: Input should be less than or equal to 2"),
         ({**VALID, "choices": VALID["choices"][:1]}, "choices"),
         ({**VALID, "choices": [{**VALID["choices"][0], "score": 2}]}, "choices.0.score"),
         (
