@@ -1,18 +1,22 @@
 """What a backfill would do, before it does it: hours, traces, evaluations and money."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flows.evaluate_window import Redo, outstanding
 from flows.listing import list_hour, split_waiting
 from flows.parts import Parts, PlannedEvaluator
+from flows.questions import QuestionCount
 from flows.sampling_day import sampling_day
 from storage.records import RecordedOutcome
 from tailwatch.errors import ConfigurationError
 from tailwatch.plan import BATCH_PRICE_SHARE, JudgePlan
 from tailwatch.window import Window
+
+LATELY = timedelta(days=30)
+"""How far back the costs are looked at that an estimate expects."""
 
 
 class Only(StrEnum):
@@ -62,10 +66,12 @@ def with_evaluators(parts: Parts, names: Collection[str]) -> Parts:
 class Estimate:
     """What a backfill would do.
 
-    `evaluations` counts what is outstanding by evaluator. `one_call_each_usd` is what the judges
-    would cost at one call for each, with the longest prompt and answer it may have, before the cap:
-    no bound, since a rubric over documents asks several times and a failed call is tried again.
-    None when no judge is involved.
+    `evaluations` counts what is outstanding by evaluator, and `questions` what a judge would be
+    asked at the most, by rubric: a document that several evaluators ask about is asked about once.
+    `one_call_each_usd` is what one call for each question would cost with the longest prompt and
+    answer it may have, before the cap: no bound, since a failed call is tried again. `expected_usd`
+    is what the questions cost if they cost as those of the last 30 days did; None where there were
+    none. Both are None when no judge is involved.
     """
 
     windows: int
@@ -77,6 +83,8 @@ class Estimate:
     judged: int = 0
     """How many of the evaluations a judge is asked for."""
     batch_price_share: float = BATCH_PRICE_SHARE
+    questions: Mapping[str, int] = field(default_factory=dict)
+    expected_usd: float | None = None
 
 
 async def estimate(
@@ -89,6 +97,7 @@ async def estimate(
     """Counts, by listing alone, what is outstanding in the windows. Fetches and pays nothing."""
     listed = to_fetch = 0
     evaluations = {planned.evaluator.name: 0 for planned in parts.evaluators}
+    count = QuestionCount()
     for window in windows:
         refs, _ = await list_hour(parts.source, window)
         eligible, _ = split_waiting(refs, window, parts.plan.timing.max_wait, now)
@@ -98,11 +107,14 @@ async def estimate(
         recorded = parts.store.recorded(
             parts.source.name, [planned.series for planned in parts.evaluators], window
         )
+        wanted = []
         for planned in parts.evaluators:
             sample = day.sample(planned, eligible, flagged)
             missing = outstanding(recorded[planned.series], sample, redo)
             evaluations[planned.evaluator.name] += len(missing)
             needed.update(missing)
+            wanted.append((planned.evaluator, missing))
+        count.add(wanted)
         listed += len(refs)
         to_fetch += len(needed)
         if on_window is not None:
@@ -112,10 +124,12 @@ async def estimate(
         listed=listed,
         to_fetch=to_fetch,
         evaluations=evaluations,
-        one_call_each_usd=_one_call_each(parts, evaluations),
+        one_call_each_usd=_one_call_each(parts, count),
         cap_usd=parts.judge.caps.run_usd if parts.judge else None,
         judged=_judged(parts, evaluations),
         batch_price_share=(parts.plan.judge or JudgePlan(model="")).batch_price_share,
+        questions=dict(count.questions),
+        expected_usd=_expected(parts, count, now),
     )
 
 
@@ -123,10 +137,16 @@ def _judged(parts: Parts, evaluations: dict[str, int]) -> int:
     return sum(evaluations[p.evaluator.name] for p in parts.evaluators if _is_judged(p, parts))
 
 
-def _one_call_each(parts: Parts, evaluations: dict[str, int]) -> float | None:
+def _one_call_each(parts: Parts, count: QuestionCount) -> float | None:
     if parts.judge is None or not any(_is_judged(p, parts) for p in parts.evaluators):
         return None
-    return _judged(parts, evaluations) * parts.judge.worst_case_usd
+    return count.questions.total() * parts.judge.worst_case_usd
+
+
+def _expected(parts: Parts, count: QuestionCount, now: datetime) -> float | None:
+    if parts.judge is None:
+        return None
+    return count.expected_usd(parts.store.cost_per_question(now - LATELY, parts.judge.model))
 
 
 def _is_judged(planned: PlannedEvaluator, parts: Parts) -> bool:

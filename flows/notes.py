@@ -62,14 +62,26 @@ def estimate_note(counted: Estimate) -> str:
         return "\n".join([*lines[:1], "", "Nothing is outstanding: a run would change nothing."])
     if counted.one_call_each_usd is None:
         return "\n".join([*lines, "No judge takes part: it costs no money."])
-    return "\n".join(
-        [
-            *lines,
-            f"A run pays its judges at most its cap of {counted.cap_usd:.2f} USD and records the "
-            "rest as over budget. One call for each evaluation, each as long as it may be, would "
-            f"be {counted.one_call_each_usd:.2f} USD; a rubric over documents asks once for each "
-            "document, and a failed call is tried again. In batches (`--batch`), whose answers "
-            f"take up to a day, they would be "
-            f"{counted.one_call_each_usd * counted.batch_price_share:.2f} USD.",
-        ]
+    return "\n".join([*lines, *_money(counted, counted.one_call_each_usd)])
+
+
+def _money(counted: Estimate, one_call_each_usd: float) -> list[str]:
+    asked = ", ".join(f"{count:,} of {name}" for name, count in counted.questions.items())
+    total = sum(counted.questions.values())
+    lately = (
+        "What they will cost is not known: this judge answered none of the kind in the last 30 "
+        "days."
+        if counted.expected_usd is None
+        else f"At what such questions cost in the last 30 days they would be "
+        f"{counted.expected_usd:.2f} USD; those whose answer is known cost nothing."
     )
+    return [
+        f"A run pays its judges at most its cap of {counted.cap_usd:.2f} USD and records the "
+        f"rest as over budget. There are up to {total:,} questions ({asked}): a rubric over "
+        "documents asks about each of the first few, which are not counted before they are "
+        f"fetched. {lately}",
+        "",
+        f"One call for each, each as long as it may be, would be {one_call_each_usd:.2f} USD; a "
+        "failed call is tried again. In batches (`--batch`), whose answers take up to a day, "
+        f"they would be {one_call_each_usd * counted.batch_price_share:.2f} USD.",
+    ]

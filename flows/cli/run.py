@@ -35,6 +35,9 @@ from tailwatch.errors import ConfigurationError, TailwatchError
 from tailwatch.window import Window, floor_hour
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it would do and cost, and do nothing.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +52,7 @@ def run(
         str | None,
         typer.Option(help="The hour to evaluate, e.g. 2026-11-14T23. Default: all that are due."),
     ] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate one hour, or all hours that are due. Needs no server; twice changes nothing."""
@@ -57,16 +61,21 @@ def run(
     if chosen_hour is not None:
         _refuse_unfinished(chosen_hour, "--hour")
 
-    async def work() -> RunReport:
+    async def work() -> RunReport | None:
         async with open_parts(command.plan_file(), command.settings) as parts:
             windows = (
                 due_windows(parts.store, parts.source.name, parts.plan.timing, now())
                 if chosen_hour is None
                 else [chosen_hour]
             )
+            if dry_run:
+                await _dry_run(parts, windows, redo_retryable, as_json)
+                return None
             return await run_with_progress(parts, windows, kind="hourly")
 
     report = asyncio.run(work())
+    if report is None:
+        return
     _show(command, report, as_json)
     if chosen_hour is None:
         _collect(command, as_json)
@@ -86,9 +95,7 @@ def backfill(
             "for questions whose verdict is known."
         ),
     ] = Only.MISSING,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would do and cost, and do nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     batch: Annotated[
         bool | None,
         typer.Option(
@@ -224,7 +231,9 @@ async def _dry_run(parts: Parts, windows: Sequence[Window], redo: Redo, as_json:
                 "listed": counted.listed,
                 "to_fetch": counted.to_fetch,
                 "evaluations": counted.evaluations,
+                "questions": dict(counted.questions),
                 "one_call_each_usd": counted.one_call_each_usd,
+                "expected_usd": counted.expected_usd,
                 "cap_usd": counted.cap_usd,
             }
         )

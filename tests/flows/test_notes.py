@@ -12,6 +12,7 @@ COUNTED = Estimate(
     evaluations={"faithfulness": 20},
     one_call_each_usd=4.5,
     cap_usd=1.0,
+    questions={"faithfulness": 20},
 )
 
 
@@ -21,6 +22,9 @@ def test_only_the_cap_is_called_a_bound() -> None:
     assert "at most its cap of 1.00 USD" in note
     assert note.count("at most") == 1
     assert "4.50 USD" in note
+    assert "up to 20 questions (20 of faithfulness)" in note
+    assert "not known" in note
+    assert "would be 0.35 USD" in estimate_note(replace(COUNTED, expected_usd=0.35))
 
 
 def test_nothing_outstanding_names_no_money() -> None:
