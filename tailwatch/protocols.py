@@ -112,10 +112,10 @@ class JudgeQuestion:
     books. Two questions that are equal have one verdict, which is paid for once; whoever wants
     several opinions numbers them with `sample`.
 
-    With `criteria`, names with the choices of each, all of them are answered at once; then `choices`
-    is empty, and choice and explanation of the verdict are JSON objects by criterion. `weighed` asks
-    how sure the model is: then the verdict's choice is a JSON object of `choice` and `weights`, the
-    probability of each choice, or null where the endpoint does not tell.
+    With `criteria`, names with the choices of each, all are answered at once; then `choices` is
+    empty, and choice and explanation of the verdict are JSON objects by criterion. `weighed` asks
+    how sure the model is: then the verdict's choice is a JSON object of `choice` and `weights`,
+    the probability of each choice, or null where the endpoint does not tell.
     """
 
     instructions: str
