@@ -7,15 +7,27 @@ import pytest
 from evaluators.index import build_evaluator
 from flows.questions import Asks, QuestionCount, asks_of
 from tailwatch.plan import EvaluatorPlan
-from tailwatch.protocols import Evaluator, EvaluatorTools, Qrels
-from tests.flows.judged_traces import WordJudge
+from tailwatch.outcome import Failed, Skipped
+from tailwatch.protocols import Evaluator, EvaluatorTools, JudgeQuestion, Qrels, Verdict
 
 QRELS: Qrels = {"question": {"d": 1}}
 DOCUMENTS = "document_relevance"
 
 
+class UnaskedJudge:
+    """A judge that no estimate may ask."""
+
+    model = "small"
+
+    async def ask(self, question: JudgeQuestion) -> Verdict | Failed | Skipped:
+        raise AssertionError(question)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
 def evaluator(use: str, judged: bool = True, **options: Any) -> Evaluator:
-    tools = EvaluatorTools(judge=WordJudge() if judged else None, qrels=QRELS)
+    tools = EvaluatorTools(judge=UnaskedJudge() if judged else None, qrels=QRELS)
     return build_evaluator(EvaluatorPlan(use=use, options=options), tools)
 
 
