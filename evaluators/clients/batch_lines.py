@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from evaluators.clients.chat_endpoint import Response
 from evaluators.clients.judge_dialect import Dialect, prompt_token_bound
 from evaluators.clients.judge_errors import trouble_of_response
-from evaluators.clients.judge_reply import Answer, Tokens, Trouble, read_answer, read_reply
+from evaluators.clients.judge_reply import Answer, Tokens, Trouble, read_reply, read_verdict
 from evaluators.clients.openai_batch import CHAT
 from evaluators.clients.prices import cost_usd
 from tailwatch.outcome import FailureKind, Usage
@@ -139,7 +139,7 @@ def _found(
     reply = read_reply(json.dumps(response.body).encode())
     if isinstance(reply, Trouble):
         return reply, None
-    return read_answer(reply, question.choices), reply.usage
+    return read_verdict(reply, question), reply.usage
 
 
 def _refused(response: _Response, model: str) -> Trouble:
