@@ -6,8 +6,8 @@ import pytest
 
 from evaluators.index import build_evaluator
 from flows.questions import Asks, QuestionCount, asks_of
-from tailwatch.plan import EvaluatorPlan
 from tailwatch.outcome import Failed, Skipped
+from tailwatch.plan import EvaluatorPlan
 from tailwatch.protocols import Evaluator, EvaluatorTools, JudgeQuestion, Qrels, Verdict
 
 QRELS: Qrels = {"question": {"d": 1}}
