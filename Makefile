@@ -9,6 +9,9 @@ demo: setup  ## Set up, then run the main job on the bundled traces: no key, no 
 test: setup  ## Set up, then run the tests
 	$(BIN)/python -m pytest
 
+torture: setup  ## The survival tests in their long form: a hundred kills, ten thousand cases a parser
+	TAILWATCH_TORTURE=1 $(BIN)/python -m pytest tests/survival
+
 check: lint types contracts  ## Everything CI checks besides the tests
 
 lint: setup

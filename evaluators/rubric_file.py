@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from evaluators.material import FRAME
+from evaluators.yaml_size import refuse_too_large
 from tailwatch.alert import Direction
 from tailwatch.errors import ConfigurationError
 from tailwatch.protocols import JudgeQuestion
@@ -124,11 +125,16 @@ def load_rubric(path: Path) -> Rubric:
 def read_fields(path: Path) -> Mapping[str, Any]:
     """What a rubric's YAML file holds. Raises ConfigurationError that names the file."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the rubric {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    try:
+        refuse_too_large(yaml.compose(text, Loader=yaml.SafeLoader), f"the rubric {path}")
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigurationError(f"the rubric {path} is not YAML: {error}") from error
+    except RecursionError:
+        raise ConfigurationError(f"the rubric {path} is nested too deeply") from None
     if not isinstance(content, dict):
         raise ConfigurationError(
             f"the rubric {path} must hold the fields {', '.join(Rubric.model_fields)}"

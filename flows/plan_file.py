@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from evaluators.yaml_size import refuse_too_large
 from tailwatch.errors import ConfigurationError, PlanError
 from tailwatch.plan import Plan
 
@@ -74,6 +75,7 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node, Any]:
     """The nodes, which know their lines, and the values."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        refuse_too_large(root, str(path))
         twice = list(_repeated_keys(root))
         document = yaml.load(text, Loader=_PlanLoader)  # noqa: S506 - a safe one
     except yaml.MarkedYAMLError as error:
@@ -81,6 +83,8 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node, Any]:
         raise PlanError([f"{path}:{line}: not valid YAML: {error.problem}"]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise PlanError([f"{path}:1: not valid YAML: {error}"]) from None
+    except ConfigurationError as error:
+        raise PlanError([str(error)]) from None
     except RecursionError:
         raise PlanError([f"{path}:1: nested too deeply, or an alias inside itself"]) from None
     if not isinstance(root, yaml.MappingNode):
