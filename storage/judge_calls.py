@@ -31,7 +31,7 @@ from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_REUSES
 from storage.keep import kept
 from storage.tables import RUNS
 from storage.upsert import upsert
-from tailwatch.caps import Account, accounts_of, covered, trillionths, utc_day
+from tailwatch.caps import Account, accounts_of, covered, trillionths, utc_date, utc_day
 from tailwatch.errors import StoreUnavailableError
 from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, ReusedVerdicts, SettledCall
 from tailwatch.outcome import Usage
@@ -60,7 +60,8 @@ class JudgeCalls(Connected):
         """
         if not calls:
             return []
-        accounts = {a for c in calls for a in accounts_of(c.run_id, c.evaluator, utc_day(c.at))}
+        booked_on = {(call.run_id, call.evaluator, utc_date(call.at)) for call in calls}
+        accounts = {account for each in booked_on for account in accounts_of(*each)}
         ids = [call.call_id for call in calls]
         self._open_accounts(accounts)
         with self.database.write() as connection:
@@ -107,7 +108,7 @@ class JudgeCalls(Connected):
                 call = by_id[call_id]
                 cost = worst if call.usage.cost_usd is None else call.usage.cost_usd
                 change = trillionths(cost) - trillionths(worst)
-                for account in accounts_of(run_id, evaluator, day):
+                for account in accounts_of(run_id, evaluator, utc_date(day)):
                     changes[account] += change
                 settled.append(_settled_row(call, cost))
                 if call.verdict is not None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, MutableMapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,18 +37,28 @@ def dollars(amount: int) -> float:
     return amount / _TRILLION
 
 
+def utc_date(at: datetime) -> date:
+    """The UTC day that a call reserved at that time is counted on."""
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).date()
+
+
+@lru_cache(maxsize=64)
+def start_of(day: date) -> datetime:
+    """When a UTC day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def utc_day(at: datetime) -> datetime:
-    """The start of the UTC day that a call reserved at that time is counted on."""
-    moment = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    """When the UTC day of that time begins."""
+    return start_of(utc_date(at))
 
 
 @lru_cache(maxsize=1024)
-def accounts_of(run_id: str, evaluator: str, day: datetime) -> tuple[Account, Account, Account]:
+def accounts_of(run_id: str, evaluator: str, day: date) -> tuple[Account, Account, Account]:
     """The accounts of a call of that UTC day. All three are kept, capped or not: a cap may come."""
     return (
         Account("run", run_id),
-        Account("day", f"{day:%Y-%m-%d}"),
+        Account("day", day.isoformat()),
         Account("evaluator", f"{run_id}/{evaluator}"),
     )
 
@@ -66,7 +76,7 @@ def covered(
 
 def _take(call: JudgeCall, caps: Caps, taken: MutableMapping[Account, int]) -> bool:
     wanted = trillionths(call.worst_case_usd)
-    accounts = accounts_of(call.run_id, call.evaluator, utc_day(call.at))
+    accounts = accounts_of(call.run_id, call.evaluator, utc_date(call.at))
     limits = (caps.run_usd, caps.day_usd, caps.evaluator_usd.get(call.evaluator))
     for account, limit in zip(accounts, limits, strict=True):
         if limit is not None and taken.get(account, 0) + wanted > _cap(limit):

@@ -16,13 +16,28 @@ from typing import Protocol
 from tailwatch.outcome import Usage
 from tailwatch.protocols import JudgeQuestion, Verdict
 
-_question_fields = attrgetter(*(each.name for each in fields(JudgeQuestion)))
+_FIELDS = tuple((each.name, each.default) for each in fields(JudgeQuestion))
+_field_values = attrgetter(*(name for name, _ in _FIELDS))
 
 
 def question_key(model: str, question: JudgeQuestion) -> str:
-    """32 hexadecimal digits that stand for the judge model and every field of the question."""
-    text = json.dumps([model, *_question_fields(question)], ensure_ascii=False)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    """32 hexadecimal digits that stand for the judge model and every field of the question.
+
+    A field at its default is left out, so that a new field leaves the keys of old questions alone.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    _add(digest, "model", model)
+    for (name, default), value in zip(_FIELDS, _field_values(question), strict=True):
+        if value != default:
+            _add(digest, name, value if isinstance(value, str) else json.dumps(value))
+    return digest.hexdigest()
+
+
+def _add(digest: "hashlib.blake2b", name: str, text: str) -> None:
+    """Length first, so that no text can pass for two."""
+    content = text.encode("utf-8", "surrogatepass")
+    digest.update(f"{name} {len(content)} ".encode())
+    digest.update(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from evaluators.clients.run_ledger import RunLedger
-from tailwatch.caps import Account, accounts_of, add, covered, trillionths, utc_day
+from tailwatch.caps import Account, accounts_of, add, covered, trillionths, utc_date
 from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, ReusedVerdicts, SettledCall
 
 _ONE_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ class MemoryLedger:
                     change = trillionths(settled.usage.cost_usd) - trillionths(call.worst_case_usd)
                     add(
                         self.taken,
-                        accounts_of(call.run_id, call.evaluator, utc_day(call.at)),
+                        accounts_of(call.run_id, call.evaluator, utc_date(call.at)),
                         change,
                     )
                 if settled.verdict is not None:
