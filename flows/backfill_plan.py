@@ -80,8 +80,6 @@ class Estimate:
     evaluations: dict[str, int]
     one_call_each_usd: float | None
     cap_usd: float | None
-    judged: int = 0
-    """How many of the evaluations a judge is asked for."""
     batch_price_share: float = BATCH_PRICE_SHARE
     questions: Mapping[str, int] = field(default_factory=dict)
     expected_usd: float | None = None
@@ -126,15 +124,10 @@ async def estimate(
         evaluations=evaluations,
         one_call_each_usd=_one_call_each(parts, count),
         cap_usd=parts.judge.caps.run_usd if parts.judge else None,
-        judged=_judged(parts, evaluations),
         batch_price_share=(parts.plan.judge or JudgePlan(model="")).batch_price_share,
         questions=dict(count.questions),
         expected_usd=_expected(parts, count, now),
     )
-
-
-def _judged(parts: Parts, evaluations: dict[str, int]) -> int:
-    return sum(evaluations[p.evaluator.name] for p in parts.evaluators if _is_judged(p, parts))
 
 
 def _one_call_each(parts: Parts, count: QuestionCount) -> float | None:

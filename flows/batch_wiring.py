@@ -84,10 +84,7 @@ async def collect_batches(setting: Setting) -> list[Progress]:
 async def chooses_batches(
     setting: Setting, window: Window, names: Collection[str], only: Only
 ) -> bool:
-    """Whether the backfill puts more questions than `judge.batch_over`. Lists its hours for that.
-
-    A rubric over documents counts once for each trace.
-    """
+    """Whether the backfill may put more questions than `judge.batch_over`. Lists its hours."""
     most = setting.plan_file.plan.judge.batch_over if setting.plan_file.plan.judge else None
     if most is None:
         return False
@@ -95,7 +92,7 @@ async def chooses_batches(
         parts = with_evaluators(whole, names)
         hours = list(window.hours())
         counted = await estimate(parts, hours, redo_for(only), setting.clock())
-    return counted.judged > most
+    return sum(counted.questions.values()) > most
 
 
 def _work(setting: Setting, store: Store, judge: OpenAIJudge, endpoint: BatchEndpoint) -> BatchWork:

@@ -8,12 +8,13 @@ from typing import Final, Generic, TypeVar
 
 from evaluators.clients.batch_lines import BatchTerms
 from evaluators.clients.openai_judge import OpenAIJudge
+from evaluators.clients.run_ledger import RunLedger
 from flows.chunks import Clock
 from flows.open_batch import Collected, Limits, Line, OpenBatch
 from storage.batch_records import BatchJob
 from storage.store import Store
 from tailwatch.judge_calls import Caps, JudgeCall, question_key
-from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason, Usage
+from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason
 from tailwatch.protocols import Judge, JudgeQuestion, Verdict
 
 Answer = Verdict | Failed | Skipped
@@ -103,6 +104,8 @@ class CollectingJudge:
         self._open: OpenBatch | None = None
         self._used: set[str] = set()
         self._broken: Exception | None = None
+        self._reuses = RunLedger(store, caps, clock=clock)
+        self._reuses.begin(job.job_id)
         self._grouped = Grouped(self._answer_all)
 
     @property
@@ -123,12 +126,16 @@ class CollectingJudge:
         if self._broken is not None:
             raise self._broken
         await self._end_batch()
+        await self._reuses.close()
 
     async def _answer_all(self, asked: Mapping[str, JudgeQuestion]) -> Mapping[str, Answer]:
         if self._broken is not None:
             return dict.fromkeys(asked, IN_BATCH)
         try:
             known = await asyncio.to_thread(self._known, list(asked))
+            for key, answer in known.items():
+                if isinstance(answer, Verdict) and answer.reused_from is not None:
+                    self._reuses.count_reused(asked[key], self.model)
             rest = {key: question for key, question in asked.items() if key not in known}
             if self._job.state == "cancelling":
                 return {**known, **dict.fromkeys(rest, IN_BATCH)}
@@ -144,19 +151,17 @@ class CollectingJudge:
         answers: dict[str, Answer] = dict.fromkeys(self._store.asked_in_batches(new), IN_BATCH)
         for key in keys:
             line, known = brought.get(key), verdicts.get(key)
-            if known is not None and line is not None and line.state == "answered":
-                answers[key] = replace(known.verdict, usage=self._paid(key, line.usage))
-            elif known is not None:
-                answers[key] = replace(known.verdict, reused_from=known.at)
+            if known is not None:
+                if line is not None and line.state == "answered" and key not in self._used:
+                    answers[key] = replace(known.verdict, usage=line.usage)
+                else:
+                    answers[key] = replace(known.verdict, reused_from=known.at)
             elif line is not None and line.failure is not None:
-                answers[key] = replace(line.failure, usage=self._paid(key, line.usage))
+                usage = NO_USAGE if key in self._used else line.usage
+                answers[key] = replace(line.failure, usage=usage)
+            if key in brought:
+                self._used.add(key)
         return answers
-
-    def _paid(self, key: str, usage: Usage) -> Usage:
-        """What the question took, for the first who asks it."""
-        first = key not in self._used
-        self._used.add(key)
-        return usage if first else NO_USAGE
 
     async def _collect(self, questions: Mapping[str, JudgeQuestion]) -> dict[str, Answer]:
         """Puts the questions into the open batch, and into further ones as each is full."""

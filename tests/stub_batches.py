@@ -36,7 +36,8 @@ class StubFile:
 class StubBatches:
     """Serves while its `with` block lasts. Batches stay in progress until a test ends them.
 
-    `refuse` maps "METHOD /route" to the status it is answered with; `before` is called with
+    `refuse` maps "METHOD /route" to the status it is answered with, nothing done; what is in `lose`
+    is done, and the connection closed instead of an answer. `before` is called with
     "METHOD /route" before anything is done, `after` when it is done and not yet answered.
     """
 
@@ -44,6 +45,7 @@ class StubBatches:
     files: dict[str, StubFile] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     refuse: dict[str, int] = field(default_factory=dict)
+    lose: set[str] = field(default_factory=set)
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
     routes: list[str] = field(default_factory=list)
@@ -124,7 +126,9 @@ class StubBatches:
         self.files[file_id] = file
         return file_id
 
-    def answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _Answer:
+    def answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> _Answer | None:
         parts = urlsplit(url)
         path = parts.path.removeprefix("/v1").strip("/").split("/")
         route = f"{method} /" + "/".join([path[0], *(["id"] if len(path) > 1 else []), *path[2:]])
@@ -138,7 +142,7 @@ class StubBatches:
         with self.lock:
             answered = self._do(route, path, parse_qs(parts.query), headers, body)
         self.after(route)
-        return answered
+        return None if route in self.lose else answered
 
     def _do(
         self,
@@ -259,9 +263,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         length = int(self.headers.get("content-length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, answer = self.server.provider.answer(
+        answered = self.server.provider.answer(
             self.command, self.path, headers, self.rfile.read(length)
         )
+        if answered is None:
+            self.close_connection = True
+            return
+        status, answer = answered
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         try:
             self.send_response(status)

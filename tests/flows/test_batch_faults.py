@@ -16,7 +16,7 @@ from storage.store import Store, open_store
 from tailwatch.errors import BatchError, BatchUnavailableError, ConfigurationError
 from tests.flows.batch_story import LIST_PRICE, Story, by_material
 from tests.storage import conftest as stores
-from tests.stub_batches import StubBatches
+from tests.stub_batches import CREATED_AT, StubBatches
 from tests.stub_endpoint import StubReply, StubRequest, completion, refusal_to_serve
 
 migrated_sqlite = stores.migrated_sqlite
@@ -52,6 +52,14 @@ def paid(store: Store) -> float:
 def kinds(story: Story) -> Counter[str]:
     return Counter(failure.error_type for failure in story.failures())
 
+
+ANY_BATCH = {
+    "object": "batch",
+    "created_at": CREATED_AT,
+    "completion_window": "24h",
+    "endpoint": "/v1/chat/completions",
+    "input_file_id": "file",
+}
 
 BAD_REPLIES: list[tuple[StubReply, str, float | None]] = [
     (completion(None, refusal="I would rather not"), "refused", 0.5),
@@ -211,6 +219,25 @@ def test_a_provider_that_is_down_gets_the_batch_later(
     assert len(provider.batches) == 1
     assert paid(store) == pytest.approx(12 * LIST_PRICE / 2)
     assert provider.files == {}
+
+
+@pytest.mark.parametrize("route", ["POST /files", "POST /batches"])
+def test_what_was_done_without_an_answer_is_found_again(
+    story: Story, provider: StubBatches, store: Store, route: str
+) -> None:
+    provider.lose.add(route)
+    with pytest.raises(BatchUnavailableError, match="hung up"):
+        story.start()
+    provider.lose.clear()
+    for other in range(5):  # newer ones of other people, on several pages
+        batch = {"metadata": None, "status": "completed", "id": f"other-{other}"}
+        provider.batches[f"other-{other}"] = {**ANY_BATCH, **batch}
+    assert story.start().batches[-1].state == "submitted"
+    provider.finish()
+    assert story.collect()[0].job.state == "done"
+    assert (len(provider.batches), len(provider.asked)) == (6, 12)
+    assert provider.files == {}
+    assert paid(store) == pytest.approx(12 * LIST_PRICE / 2)
 
 
 def test_a_provider_that_refuses_the_batch_ends_the_backfill(
