@@ -32,6 +32,7 @@ from flows.judges import (
 )
 from flows.parts import Destination, Parts, PlannedEvaluator, PlannedRule, directions_of
 from flows.plan_file import PlanFile
+from flows.questions import asks_of
 from sources.index import build_source
 from storage.store import Store, open_store
 from tailwatch.alert import Direction
@@ -131,6 +132,7 @@ def build_parts(
         problems += _unwatched(plan_file, evaluators)
         problems += _watched_twice(plan_file, evaluators, rules)
         problems += _wrong_tails(plan_file, evaluators, rules)
+        problems += _caps_of_nothing(plan_file, evaluators)
     if problems:
         raise PlanError(problems)
     stand_in = None
@@ -250,6 +252,25 @@ def _watched_twice(
         for series in watched:
             first.setdefault(series, planned.rule.name)
     return problems
+
+
+def _caps_of_nothing(plan_file: PlanFile, evaluators: list[PlannedEvaluator]) -> list[str]:
+    """A fault for each cap on a rubric that is not asked; without a judge none is."""
+    plan = plan_file.plan.judge
+    asked = {asks.rubric for each in evaluators if (asks := asks_of(each.evaluator)) is not None}
+    if plan is None or not asked:
+        return []
+    return [
+        plan_file.fault(
+            ("judge", "max_cost_usd_of", name),
+            ConfigurationError(
+                f"no evaluator of this plan asks the rubric {name!r}; "
+                f"asked are: {', '.join(sorted(asked))}"
+            ),
+        )
+        for name in plan.max_cost_usd_of
+        if name not in asked
+    ]
 
 
 def _wrong_tails(

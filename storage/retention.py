@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, func, null, select, update
 
 from storage.connected import Connected
+from storage.judge_tables import JUDGE_VERDICTS
 from storage.keep import NOT_KEPT, kept_json
 from storage.tables import EVALUATIONS, FETCH_ERRORS, TRACES
 from tailwatch.plan import KeepText
@@ -52,7 +53,8 @@ class Retention(Connected):
         on_hour: Callable[[datetime], None] | None = None,
     ) -> Forgotten:
         """Texts of traces that started before that hour, and what quotes them: explanations,
-        messages and texts in details. Numbers and labels stay. `rehearse` only counts.
+        messages and texts in details. Numbers and labels stay. Verdicts that a judge gave before
+        that hour can be used again without their explanations. `rehearse` only counts.
         """
         with_text = TRACES.c.text_kept.in_([KeepText.FULL.value, KeepText.EXCERPT.value])
         total = Forgotten()
@@ -70,6 +72,13 @@ class Retention(Connected):
             total += Forgotten(texts=traces)
             if on_hour is not None:
                 on_hour(hour)
+        if not rehearse:
+            with self.database.write() as connection:
+                connection.execute(
+                    update(JUDGE_VERDICTS)
+                    .where(JUDGE_VERDICTS.c.at < before, JUDGE_VERDICTS.c.explanation.is_not(None))
+                    .values(explanation=None)
+                )
         return total
 
     def forget_scores(

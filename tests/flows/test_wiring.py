@@ -10,6 +10,7 @@ from evaluators.index import packaged_rubrics
 from flows.plan_file import read_plan
 from flows.wiring import open_parts
 from storage.store import open_store
+from tailwatch.errors import PlanError
 from tailwatch.settings import Settings
 
 PLAN = """\
@@ -47,3 +48,28 @@ def test_paths_start_from_the_folder_of_the_plan_and_a_tilde_from_home(
     ok, version = asyncio.run(opened())
     assert ok
     assert "judgements=own/" in version
+
+
+def test_a_cap_on_a_rubric_that_nobody_asks_is_a_fault_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "traces.jsonl").write_text("")
+    (tmp_path / "plan.yaml").write_text(
+        "source: {use: files, name: app, options: {path: traces.jsonl}}\n"
+        "evaluators: [{use: faithfulness}]\n"
+        "judge:\n"
+        "  model: small\n"
+        "  max_cost_usd_of: {faithfulness: 0.5, refusal: 0.2}\n"
+    )
+    monkeypatch.setenv("TAILWATCH_STORE_URL", f"sqlite:///{tmp_path / 'store.db'}")
+    monkeypatch.setenv("TAILWATCH_JUDGE_URL", "http://127.0.0.1:9/v1")
+    settings = Settings()
+    with open_store(settings.store) as store:
+        store.upgrade()
+
+    async def opened() -> None:
+        async with open_parts(read_plan(tmp_path / "plan.yaml"), settings):
+            raise AssertionError("nobody asks the rubric `refusal`")
+
+    with pytest.raises(PlanError, match=r"(?s):5.*'refusal'; asked are: faithfulness"):
+        asyncio.run(opened())

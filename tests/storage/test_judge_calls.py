@@ -190,6 +190,19 @@ def test_an_explanation_is_kept_as_far_as_text_may_be(
     assert len(known.verdict.explanation) == chars
 
 
+def test_old_explanations_are_forgotten_with_the_texts(store: Store) -> None:
+    store.reserve_calls([call("old"), call("new")], PLENTY)
+    store.settle_calls([settled("old", choice="yes")])
+    store.settle_calls([settled("new", choice="no", at=NOON + timedelta(hours=1))])
+    store.forget_texts("app", NOON + timedelta(hours=1), rehearse=True)
+    assert store.known_verdicts(["key of old"], NOON)["key of old"].verdict.explanation
+    store.forget_texts("app", NOON + timedelta(hours=1))
+    known = store.known_verdicts(["key of old", "key of new"], NOON)
+    assert known["key of old"].verdict.explanation == ""
+    assert known["key of old"].verdict.choice == "yes"
+    assert known["key of new"].verdict.explanation
+
+
 def test_a_later_figure_of_a_counter_replaces_its_earlier_one(store: Store) -> None:
     def reused(counter: str, verdicts: int) -> ReusedVerdicts:
         return ReusedVerdicts(
