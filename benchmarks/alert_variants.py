@@ -48,6 +48,7 @@ from tailwatch.alert import ALL_TRAFFIC, Direction
 TRIAL_WEEKS = 4
 CHANGE, FOLLOWED = 24, 96
 SHOWN = tuple(each for each in REGRESSIONS if each.name != "ramp")
+SIX = (0.01, 0.02, 0.05, 0.1, 0.25, 0.4)
 FINE = (0.01, 0.02, 0.035, 0.05, 0.1, 0.15, 0.25, 0.4)
 
 
@@ -63,7 +64,9 @@ RULES = {
     "shipped": rule(),
     "5 %": rule(tolerance=0.05),
     "0": rule(tolerance=0.0),
+    "six": rule(levels=SIX),
     "eight": rule(levels=FINE),
+    "eight, 5 %": rule(levels=FINE, tolerance=0.05),
 }
 ALERT_AT = RULES["shipped"].budget(MONITORS).alert_at
 EVEN = (0.25, 0.25, 0.25, 0.25)
@@ -73,7 +76,9 @@ VARIANTS: Mapping[str, Bet] = {
     "alternatives from 1.5 % on": lines_bet(further=SMALLER),
     "three alternatives (3, 12, 50 %)": lines_bet(further=(0.03, 0.12, 0.5)),
     "2 % and 5 % lines three times the weight": lines_bet(weights=(3, 3, 1, 1)),
+    "six lines": lines_bet("six"),
     "eight lines": lines_bet("eight"),
+    "eight lines, tolerance 5 %": lines_bet("eight, 5 %"),
     "tolerance 5 %": lines_bet("5 %"),
     "tolerance 0": lines_bet("0"),
     "design effect less one error": lines_bet(shrunk=True),
