@@ -11,9 +11,9 @@ from evaluators.clients.openai_judge import OpenAIJudge
 from evaluators.clients.run_ledger import RunLedger
 from flows.chunks import Clock
 from flows.open_batch import Collected, Limits, Line, OpenBatch
-from storage.batch_records import BatchJob
+from storage.batch_records import BatchJob, BatchLine
 from storage.store import Store
-from tailwatch.judge_calls import Caps, JudgeCall, question_key
+from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, question_key
 from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason
 from tailwatch.protocols import Judge, JudgeQuestion, Verdict
 
@@ -152,16 +152,23 @@ class CollectingJudge:
         for key in keys:
             line, known = brought.get(key), verdicts.get(key)
             if known is not None:
-                if line is not None and line.state == "answered" and key not in self._used:
-                    answers[key] = replace(known.verdict, usage=line.usage)
-                else:
-                    answers[key] = replace(known.verdict, reused_from=known.at)
+                answers[key] = self._verdict(key, known, line)
             elif line is not None and line.failure is not None:
                 usage = NO_USAGE if key in self._used else line.usage
                 answers[key] = replace(line.failure, usage=usage)
-            if key in brought:
+            if key in answers:
                 self._used.add(key)
         return answers
+
+    def _verdict(self, key: str, known: KnownVerdict, line: BatchLine | None) -> Verdict:
+        """The verdict with what it took, for the first who asks; reused by all others, and where
+        it was given before the backfill began.
+        """
+        if key in self._used or known.at < self._job.started_at:
+            return replace(known.verdict, reused_from=known.at)
+        if line is not None and line.state == "answered":
+            return replace(known.verdict, usage=line.usage)
+        return known.verdict
 
     async def _collect(self, questions: Mapping[str, JudgeQuestion]) -> dict[str, Answer]:
         """Puts the questions into the open batch, and into further ones as each is full."""

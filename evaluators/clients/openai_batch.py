@@ -1,10 +1,12 @@
 """The batches of an OpenAI-compatible endpoint: files up, a batch made of one, results down."""
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import IO, Final
 
 import httpx2
@@ -184,8 +186,15 @@ def make_batch_endpoint(*, url: str | None, api_key: str | None) -> BatchEndpoin
         api_key=(api_key or "").strip() or "none",
         max_retries=2,
         timeout=httpx2.Timeout(120, connect=5),
+        http_client=openai.DefaultAsyncHttpxClient(verify=_certificates()),
     )
     return BatchEndpoint(client, url=address)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Loaded once: it takes longer than a request."""
+    return httpx2.create_ssl_context()
 
 
 def _provider_batch(batch: Batch) -> ProviderBatch:

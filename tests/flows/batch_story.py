@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from evaluators.clients.batch_lines import BatchTerms
 from evaluators.clients.judge_dialect import Dialect
 from evaluators.clients.openai_batch import make_batch_endpoint
 from evaluators.clients.openai_judge import make_judge
+from evaluators.clients.run_ledger import RunLedger
 from evaluators.rubric import rubric_evaluator
 from flows.backfill_plan import Only, redo_for
 from flows.batch_work import BatchWork
@@ -32,6 +33,7 @@ from tests.stub_endpoint import StubReply, StubRequest, verdict
 
 RUBRICS = Path(__file__).parents[2] / "evaluators" / "rubrics"
 PRICE = PricePlan(input_usd_per_million=1.0, output_usd_per_million=2.0)
+TERMS = JudgePlan(model="judge", price=PRICE)
 WINDOW = Window(START, START + 3 * HOUR)
 LIST_PRICE = 100 * 1e-6 + 20 * 2e-6
 """What the stub reports for each call, at the list price."""
@@ -70,6 +72,9 @@ class Story:
     url: str
     source: MemorySource = field(default_factory=three_hours)
     rubrics: Sequence[str] = ("answer_relevance",)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    probes: bool = False
+    """Whether the first question is asked online, as the command does."""
     limits: Limits = field(default_factory=Limits)
     caps: Caps = field(default_factory=lambda: Caps(run_usd=100.0))
     now: datetime = START + timedelta(days=3)
@@ -80,7 +85,9 @@ class Story:
 
     def parts(self, judge: Judge, **plan: Any) -> Parts:
         tools = EvaluatorTools(judge=judge)
-        judged = [rubric_evaluator(RUBRICS / f"{name}.yaml", {}, tools) for name in self.rubrics]
+        judged = [
+            rubric_evaluator(RUBRICS / f"{name}.yaml", self.options, tools) for name in self.rubrics
+        ]
         return make_parts(self.store, self.source, *judged, ScriptedEvaluator(), **plan)
 
     def run(self, step: Callable[[BatchWork], Any]) -> Any:
@@ -88,6 +95,13 @@ class Story:
 
         async def stepped() -> Any:
             endpoint = make_batch_endpoint(url=self.url, api_key="key")
+            judge = make_judge(
+                TERMS,
+                url=self.url,
+                api_key="key",
+                model=None,
+                ledger=RunLedger(self.store, self.caps, clock=self.clock),
+            )
             work = BatchWork(
                 store=self.store,
                 source="memory",
@@ -97,11 +111,13 @@ class Story:
                 reuse=timedelta(days=30),
                 parts_with=self.parts,
                 clock=self.clock,
+                online=judge if self.probes else None,
                 limits=self.limits,
             )
             try:
                 return await step(work)
             finally:
+                await judge.close()
                 await endpoint.close()
 
         return asyncio.run(stepped())
@@ -130,9 +146,7 @@ class Story:
         """The same backfill, each question asked at once."""
 
         async def asked() -> None:
-            judge = make_judge(
-                JudgePlan(model="judge", price=PRICE), url=self.url, api_key="key", model=None
-            )
+            judge = make_judge(TERMS, url=self.url, api_key="key", model=None)
             try:
                 await run_windows(
                     self.parts(judge),

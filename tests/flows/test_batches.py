@@ -1,25 +1,34 @@
 """Backfills in batches: the same evaluations as online, at half the price, through every fault."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.open_batch import Limits
-from storage.store import Store
+from storage.store import Store, open_store
 from tailwatch.judge_calls import Caps
 from tailwatch.outcome import Score
 from tests.flows.batch_story import LIST_PRICE, Story, by_material
-from tests.flows.parts import migrated_store
+from tests.storage import conftest as stores
 from tests.stub_batches import StubBatches
+
+migrated_sqlite = stores.migrated_sqlite
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with migrated_store(tmp_path) as opened:
+def store(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Store]:
+    with copied(migrated_sqlite, tmp_path / "store.db") as opened:
         yield opened
+
+
+def copied(migrated: Path, file: Path) -> Store:
+    shutil.copy(migrated, file)
+    return open_store(f"sqlite:///{file}")
 
 
 @pytest.fixture
@@ -33,17 +42,16 @@ def story(store: Store, provider: StubBatches) -> Story:
     return Story(store, provider.url)
 
 
-def online(tmp_path: Path, provider: StubBatches) -> Story:
-    """The same backfill online, in a store of its own."""
-    folder = tmp_path / "online"
-    folder.mkdir()
-    story = Story(migrated_store(folder), provider.url)
-    story.online()
-    return story
+def online(migrated: Path, tmp_path: Path, provider: StubBatches, **same: Any) -> dict[str, Any]:
+    """What the same backfill online comes to, in a store of its own."""
+    with copied(migrated, tmp_path / "online.db") as store:
+        story = Story(store, provider.url, **same)
+        story.online()
+        return story.told()
 
 
 def test_a_backfill_in_batches_ends_as_one_online(
-    story: Story, provider: StubBatches, tmp_path: Path
+    story: Story, provider: StubBatches, tmp_path: Path, migrated_sqlite: Path
 ) -> None:
     first = story.start()
     assert first.job.state == "waiting"
@@ -57,13 +65,39 @@ def test_a_backfill_in_batches_ends_as_one_online(
     (done,) = story.collect()
 
     assert done.job.state == "done"
-    assert story.told() == online(tmp_path, provider).told()
+    assert story.told() == online(migrated_sqlite, tmp_path, provider)
     assert done.report is not None
     assert done.report.cost_usd == pytest.approx(12 * LIST_PRICE / 2)
     assert done.batches[0].cost_usd == pytest.approx(12 * LIST_PRICE / 2)
     assert done.batches[0].saved_usd == pytest.approx(12 * LIST_PRICE / 2)
     assert provider.files == {}
     assert story.collect() == []
+
+
+@pytest.mark.parametrize(
+    ("rubric", "options", "questions"),
+    [
+        ("document_relevance", {"depth": 2}, 24),
+        ("answer_relevance", {"samples": 2}, 24),
+        ("answer_relevance", {"scoring": "expected"}, 12),
+    ],
+    ids=["documents", "samples", "expected"],
+)
+def test_every_form_of_question_ends_as_online(
+    store: Store,
+    provider: StubBatches,
+    tmp_path: Path,
+    migrated_sqlite: Path,
+    rubric: str,
+    options: dict[str, Any],
+    questions: int,
+) -> None:
+    same: dict[str, Any] = {"rubrics": (rubric,), "options": options}
+    story = Story(store, provider.url, probes=True, **same)
+    assert story.start().batches[0].lines == questions - 1
+    provider.finish()
+    assert story.collect()[0].job.state == "done"
+    assert story.told() == online(migrated_sqlite, tmp_path, provider, **same)
 
 
 def test_nothing_is_told_of_what_waits(story: Story, provider: StubBatches) -> None:

@@ -1,6 +1,7 @@
 """Backfills in batches, as a person types them: what is printed, and how the command exits."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -13,8 +14,11 @@ from flows.cli.main import main
 from tailwatch.trace import Trace
 from tests.builders import START, at, make_trace
 from tests.flows.batch_story import by_material
+from tests.storage import conftest as stores
 from tests.stub_batches import StubBatches
 from tests.stub_endpoint import StubReply, StubRequest, refusal_to_serve
+
+migrated_sqlite = stores.migrated_sqlite
 
 PLAN = """\
 source: {{use: files, name: mine, options: {{path: traces.jsonl}}}}
@@ -41,12 +45,15 @@ def provider() -> Iterator[StubBatches]:
 def tailwatch(
     provider: StubBatches,
     tmp_path: Path,
+    migrated_sqlite: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Tailwatch:
     """The command in a folder with six traces of two hours: exit code, output, errors."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TAILWATCH_STORE_URL", "TAILWATCH_PLAN"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TAILWATCH_PLAN"):
         monkeypatch.delenv(name, raising=False)
+    shutil.copy(migrated_sqlite, tmp_path / "store.db")
+    monkeypatch.setenv("TAILWATCH_STORE_URL", f"sqlite:///{tmp_path / 'store.db'}")
     monkeypatch.setenv("TAILWATCH_JUDGE_URL", provider.url)
     monkeypatch.chdir(tmp_path)
     write_plan(tmp_path)
@@ -66,7 +73,6 @@ def tailwatch(
         unwrapped = " ".join(printed.out.split())
         return (code if isinstance(code, int) else 0), unwrapped, printed.err
 
-    assert call("db", "upgrade")[0] == 0
     return call
 
 
