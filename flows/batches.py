@@ -168,7 +168,9 @@ async def _pass(work: BatchWork, job: BatchJob, hold: Hold) -> tuple[RunReport |
         )
         await judge.finish()
     except BatchError as error:
-        if not isinstance(error, RetryableError):
+        # what was submitted before the one that was refused is paid for and will be recorded
+        under_way = any(batch.unsettled for batch in work.store.batches(job.job_id))
+        if not isinstance(error, RetryableError) and not under_way:
             _ended(work, job, "cancelled", str(error))
         raise
     finally:

@@ -61,14 +61,21 @@ class BatchRecords(Connected):
     def set_batch_job(
         self, job_id: str, state: JobState, *, ended_at: datetime | None, note: str | None
     ) -> None:
-        """Note how far the job is."""
+        """Note how far the job is. When it has ended, the questions of its batches are forgotten:
+        their verdicts are in the books, and their evaluations recorded.
+        """
         change = (
             update(BATCH_JOBS)
             .where(BATCH_JOBS.c.job_id == job_id)
             .values(state=state, ended_at=ended_at, note=note)
         )
+        settled = select(BATCHES.c.batch_key).where(
+            BATCHES.c.job_id == job_id, BATCHES.c.state.not_in(_UNSETTLED)
+        )
         with self.database.write() as connection:
             connection.execute(change)
+            if ended_at is not None:
+                connection.execute(delete(BATCH_LINES).where(BATCH_LINES.c.batch_key.in_(settled)))
 
     def record_batch(self, batch: Batch) -> None:
         """Write a batch as it is now; its questions are written apart."""

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from flows.backfill_plan import Only
+from flows.open_batch import Limits
 from storage.judge_tables import JUDGE_CALLS
 from storage.store import Store, open_store
 from tailwatch.errors import BatchError, BatchUnavailableError, ConfigurationError
@@ -251,6 +252,25 @@ def test_a_provider_that_refuses_the_batch_ends_the_backfill(
     assert (job.state, provider.files) == ("cancelled", {})
     assert "answered 401" in (job.note or "")
     assert paid(store) == 0.0
+
+
+def test_what_was_submitted_before_a_refusal_is_recorded(
+    provider: StubBatches, store: Store
+) -> None:
+    def once(route: str) -> None:
+        if route == "POST /batches":
+            provider.refuse[route] = 401
+
+    story = Story(store, provider.url, limits=Limits(lines=5))
+    provider.after = once
+    with pytest.raises(BatchError, match="answered 401"):
+        story.start()
+    provider.finish()
+    assert story.collect()[0].trouble is not None
+    assert [job.state for job in store.batch_jobs("memory")] == ["cancelled"]
+    judged = [o for (_, series), o in story.told()["outcomes"].items() if series.judge]
+    assert len(judged) == 5
+    assert paid(store) == pytest.approx(5 * LIST_PRICE / 2)
 
 
 @pytest.mark.parametrize("route", ["GET /batches/id", "GET /files/id/content", "DELETE /files/id"])

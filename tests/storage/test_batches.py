@@ -102,6 +102,19 @@ def test_a_failure_comes_back_with_what_it_took(store: Store) -> None:
     assert store.answered_in_job("job", ["q1"]) == {"q1": failed(line("q1"))}
 
 
+def test_the_questions_of_a_job_that_has_ended_are_forgotten(store: Store) -> None:
+    store.start_batch_job(JOB)
+    store.record_batch(BATCH)
+    store.add_batch_lines("first", [line("q1")])
+    store.settle_batch(replace(BATCH, state="settled"), [failed(line("q1"))])
+    store.record_batch(replace(BATCH, batch_key="other", job_id="another", state="settled"))
+    store.add_batch_lines("other", [line("q1", "other")])
+    store.set_batch_job("job", "waiting", ended_at=None, note=None)
+    assert len(store.batch_lines("first")) == 1
+    store.set_batch_job("job", "done", ended_at=NOW, note=None)
+    assert (len(store.batch_lines("first")), len(store.batch_lines("other"))) == (0, 1)
+
+
 def test_thousands_of_questions_are_looked_up_at_once(store: Store) -> None:
     store.record_batch(BATCH)
     keys = [f"q{i:05}" for i in range(1_200)]
