@@ -54,9 +54,10 @@ class OpenAIJudge:
     the usage the endpoint reports; an attempt that ends without a report, and may have been
     charged, is booked at its worst case. When the money left does not cover a question it waits
     for the open ones to be settled, and is skipped only if it is still not covered then.
-    Twice as many questions are in hand as calls may be open, so that no place to call from waits
-    for the books, or for a question that waits to be asked again. `calls` counts requests, tries
-    again included. Use it inside one event loop, and close it, which closes its ledger.
+    Of questions there are more than calls may be open, so that no place to call from waits for the
+    books, also of a slow store, or for a question that waits to be asked again: `in_hand` says how
+    many it can use at a time. `calls` counts requests, tries again included. Use it inside one
+    event loop, and close it, which closes its ledger.
     """
 
     def __init__(
@@ -75,11 +76,11 @@ class OpenAIJudge:
         self.model = model
         self.price = price
         self.ledger = ledger
-        self.in_hand = 2 * concurrency
+        self.in_hand = 4 * concurrency
         self.calls = 0
         self._endpoint = endpoint
         self._gate = gate
-        self._questions = asyncio.Semaphore(self.in_hand)
+        self._questions = asyncio.Semaphore(3 * concurrency)
         self._longest = timedelta(seconds=2 * timeout_s + LONGEST_WAIT_S) + _WAITING
         self._max_material_chars = max_material_chars
         self._first_wait_s = first_wait_s
