@@ -14,14 +14,23 @@ _SENTENCE_CHARS = 2000
 _NAME_CHARS = 80
 
 
-def one_line(alert: Alert, now: datetime) -> str:
-    """State, id, age and sentence, for a list: one line, however long the sentence is."""
+def one_line(alert: Alert, now: datetime, held: str | None = None) -> str:
+    """State, id, age and sentence, for a list: one line, however long the sentence is.
+
+    `held` says why nobody is told of it, and comes first.
+    """
     age = wording.length(now - alert.opened_at)
-    return f"{wording.state(alert.state):<12}  {alert.alert_id}  {age:>6}  {_safe(alert.sentence)}"
+    sentence = _safe(alert.sentence if held is None else f"{held}: {alert.sentence}")
+    return f"{wording.state(alert.state):<12}  {alert.alert_id}  {age:>6}  {sentence}"
 
 
-def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
-    """What happened, since when, and who did what about it, in a few lines of plain text."""
+def in_full(
+    alert: Alert, events: Sequence[AlertEvent], now: datetime, notes: Sequence[str] = ()
+) -> str:
+    """What happened, since when, and who did what about it, in a few lines of plain text.
+
+    `notes` come before it: that it is held, or that its judge did not move.
+    """
     rows = [
         ("rule", printable(alert.rule, _NAME_CHARS)),
         ("series", printable(str(alert.series), _NAME_CHARS)),
@@ -39,6 +48,7 @@ def in_full(alert: Alert, events: Sequence[AlertEvent], now: datetime) -> str:
     return "\n".join(
         [
             f"{wording.state(alert.state).upper()}  {alert.alert_id}",
+            *(line for note in notes for line in _wrapped(_safe(note), "")),
             *_wrapped(_safe(alert.sentence), ""),
             "",
             *(f"  {label:<{_LABEL}}{value}" for label, value in rows),

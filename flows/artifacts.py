@@ -26,10 +26,12 @@ async def leave_run_artifacts(kind: str, report: RunReport) -> None:
     )
 
 
-async def leave_check_artifact(report: CheckReport, open_alerts: Sequence[Alert]) -> None:
+async def leave_check_artifact(
+    report: CheckReport, open_alerts: Sequence[Alert], held: Mapping[str, str]
+) -> None:
     """The receipt of an alert check."""
     await acreate_markdown_artifact(
-        markdown=check_note(report, open_alerts), key="alert-check", description="Open alerts"
+        markdown=check_note(report, open_alerts, held), key="alert-check", description="Open alerts"
     )
 
 

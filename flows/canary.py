@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from alerts.canary import LEAST_COMMON, shift
 from alerts.lifecycle import SYSTEM
@@ -17,8 +18,9 @@ from evaluators.rubric import RubricEvaluator
 from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.canary_figures import common, flips_of, is_complete, stamp
 from flows.chunks import EVALUATOR_TIMEOUT_S
-from flows.golden_file import GoldenItem, golden_trace
+from flows.golden_file import GoldenItem, golden_trace, read_golden
 from flows.parts import Parts
+from flows.plan_file import PlanFile
 from storage.canaries import CanaryReference, CanaryRun, CanaryVerdict
 from storage.records import RunRecord
 from storage.store import Store
@@ -47,6 +49,21 @@ class CanaryReport:
     run_id: str
     runs: Sequence[CanaryRun]
     cost_usd: float
+
+
+BUNDLED = Path(__file__).parent.parent / "datasets" / "golden" / "tidewrack.jsonl"
+"""The golden set that comes with tailwatch."""
+
+
+def golden_set(plan_file: PlanFile, given: Path | None = None) -> GoldenSet:
+    """The golden set of a file, of the plan, or the bundled one; the first of these that is given.
+
+    A path in the plan starts from the plan's folder. Raises ConfigurationError.
+    """
+    named = plan_file.plan.canary.golden
+    planned = BUNDLED if named is None else plan_file.folder / Path(named).expanduser()
+    path = planned if given is None else given
+    return GoldenSet(name=path.name, items=read_golden(path))
 
 
 def judged_series(parts: Parts) -> dict[Series, Judged]:

@@ -106,6 +106,12 @@ def held_alerts(book: Book, alerts: Iterable[Alert]) -> dict[str, str]:
     return held
 
 
+def held_in(store: Store, source: str) -> dict[str, str]:
+    """The alerts of a source that are held now, by id, with the reason."""
+    alerts = store.unresolved_alerts(source)
+    return held_alerts(read_book(store, source), alerts) if alerts else {}
+
+
 def ended_while_held(book: Book, alert: Alert) -> bool:
     """Whether an alert that is over ended at a time when it was held."""
     if is_about_judge(alert) or not alert.state.over or alert.resolved_at is None:

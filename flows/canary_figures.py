@@ -47,3 +47,12 @@ def flips_of(verdicts: Sequence[CanaryVerdict]) -> dict[str, bool | None]:
         if verdict.score is not None and twin is not None and verdict.asks is not None:
             found[verdict.item] = flipped(verdict.score, twin, verdict.asks)
     return found
+
+
+def changed_items(
+    before: Sequence[CanaryVerdict], after: Sequence[CanaryVerdict]
+) -> list[tuple[CanaryVerdict, CanaryVerdict]]:
+    """The items that two runs saw alike and judged differently, by item; injections apart."""
+    scores, _ = common(before, after)
+    known = {verdict.item: verdict for verdict in before}
+    return [(known[v.item], v) for v in after if v.item in scores and scores[v.item] != v.score]

@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alerts import wording
-from flows.canary_book import Book, shift_of
+from alerts.canary import Cause, cause, is_about_judge
+from alerts.incidents import monitors_of
+from flows.canary import judged_series
+from flows.canary_book import Book, held_alerts, read_book, shift_of
 from flows.canary_figures import is_complete
 from flows.canary_wording import changes, day
+from flows.parts import Parts
 from storage.canaries import CanaryRun
+from tailwatch.alert import Alert
 from tailwatch.evaluation import Series
 
 _REASONS = 3
@@ -40,6 +45,29 @@ def standing(book: Book, series: Series) -> Standing:
     return Standing(
         series=series, latest=latest, moved=moved, fine=fine and not lasting, sentence=sentence
     )
+
+
+def judge_notes(parts: Parts, alert: Alert) -> list[str]:
+    """What is to be known of the judges behind an alert before anyone looks at the product."""
+    if is_about_judge(alert):
+        return ["About the judge, not the product."]
+    book = read_book(parts.store, parts.source.name)
+    held = held_alerts(book, [alert]).get(alert.alert_id)
+    if held is not None:
+        return [f"{held}. Look at the judge first: `tailwatch canary show`."]
+    judged = judged_series(parts)
+    mine = sorted({m.series for m in monitors_of(alert)} & {*judged, *book.series()})
+    return [_reading(standing(book, series)) for series in mine]
+
+
+def _reading(found: Standing) -> str:
+    """Whether the judge or the product is to be looked at, from where the judge stands."""
+    what = {
+        Cause.JUDGE: "look at the judge first",
+        Cause.PRODUCT: "so the product moved",
+        Cause.UNKNOWN: "so the judge may be what moved",
+    }[cause(judge_moved=found.moved, product_moved=True)]
+    return f"{wording.text(found.series.evaluator)}'s judge: {found.sentence}; {what}."
 
 
 def _sentence(book: Book, series: Series, latest: CanaryRun | None) -> tuple[bool, str]:

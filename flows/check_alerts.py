@@ -7,6 +7,8 @@ from prefect.logging import get_run_logger
 
 from flows.alert_events import emit_alert_events
 from flows.artifacts import leave_check_artifact
+from flows.canary_alerts import settle_judge_alerts
+from flows.canary_book import held_in
 from flows.checking import check_alerts as check
 from flows.checking import owed_checks
 from flows.notifying import send_due
@@ -32,7 +34,8 @@ async def check_alerts() -> int:
         source = parts.source.name
         until = Window.last_settled(scheduled, parts.plan.timing.settle).end
         report = check(parts, owed_checks(parts.store, source, until))
-        alerts = parts.store.unresolved_alerts(source)
+        settle_judge_alerts(parts, datetime.now(UTC))
+        alerts, held = parts.store.unresolved_alerts(source), held_in(parts.store, source)
         sent = await send_due(
             parts.store, source, parts.destinations, clock=lambda: datetime.now(UTC)
         )
@@ -42,5 +45,5 @@ async def check_alerts() -> int:
     for each in sent:
         if each.error is not None:
             log.warning("messages to %s wait in the outbox: %s", each.destination, each.error)
-    await leave_check_artifact(report, alerts)
+    await leave_check_artifact(report, alerts, held)
     return len(alerts)

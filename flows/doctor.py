@@ -1,10 +1,12 @@
 """What is configured, what answers, and what is missing, in sentences with the cure."""
 
 import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from flows.canary_book import read_book
+from flows.canary_note import standings
 from flows.judges import build_judge
 from flows.parts import Parts
 from flows.plan_file import PlanFile, read_plan
@@ -13,6 +15,9 @@ from flows.wiring import CACHE_FOLDER, build_parts, opened_store
 from storage.store import Store
 from tailwatch.errors import ConfigurationError, StoreError
 from tailwatch.settings import Settings
+
+STALE_CANARY = timedelta(days=3)
+"""After so long without a run, what a canary said is of little use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ async def _parts(
         yield _embeddings()
         yield _judge(parts)
         if store_ok:
+            for canary in _canaries(parts, now):
+                yield canary
             yield _owed(parts, now)
     finally:
         if judge is not None:
@@ -100,6 +107,23 @@ def _judge(parts: Parts) -> Checked:
         f"{parts.judge.model}, at most {parts.judge.caps.run_usd:.2f} USD a run "
         "(not called: that would cost money)",
     )
+
+
+def _canaries(parts: Parts, now: datetime) -> Iterator[Checked]:
+    """Whether somebody would notice if a judge changed, and whether one did."""
+    book = read_book(parts.store, parts.source.name)
+    for found in standings(parts, book):
+        sentence = f"{found.series.evaluator}: {found.sentence}"
+        age = None if found.latest is None else now - found.latest.started_at
+        if found.moved:
+            cure = "look at it with `tailwatch canary show`, then `tailwatch canary accept`"
+            yield Checked("canary", False, f"{sentence}; {cure}")
+        elif not found.fine:
+            yield Checked("canary", None, f"{sentence}; `tailwatch canary run` asks the judge")
+        elif age is not None and age > STALE_CANARY:
+            yield Checked("canary", None, f"{sentence}; that was {age.days} days ago")
+        else:
+            yield Checked("canary", True, sentence)
 
 
 def _owed(parts: Parts, now: datetime) -> Checked:

@@ -1,6 +1,6 @@
 """What runs and checks did, in a few lines of markdown for a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flows.backfill_plan import Estimate
 from flows.checking import CheckReport
@@ -34,14 +34,20 @@ def run_note(report: RunReport) -> str:
     return "\n".join(lines)
 
 
-def check_note(report: CheckReport, open_alerts: Sequence[Alert]) -> str:
-    """A check in a few lines of markdown; the alerts' words are code, so no trace can format."""
+def check_note(
+    report: CheckReport, open_alerts: Sequence[Alert], held: Mapping[str, str] | None = None
+) -> str:
+    """A check in a few lines of markdown; the alerts' words are code, so no trace can format.
+
+    `held` has the reasons of the alerts that are held, by id.
+    """
     lines = [f"Checked {len(report.checked)} hours; {len(open_alerts)} alerts are open.", ""]
     if report.monitors:
         lines += [f"{report.monitors:,} monitors share the false-alarm budget.", ""]
     for alert in open_alerts:
-        sentence = alert.sentence.replace("`", "'")
-        lines.append(f"- `{alert.alert_id}` {alert.state}: `{sentence}`")
+        why = (held or {}).get(alert.alert_id)
+        said = alert.sentence if why is None else f"{why}: {alert.sentence}"
+        lines.append("- `{}` {}: `{}`".format(alert.alert_id, alert.state, said.replace("`", "'")))
     if report.proposals:
         lines += ["", "Baselines to think about (`tailwatch baseline promote`):", ""]
         lines += ["- `{}`".format(proposal.replace("`", "'")) for proposal in report.proposals]

@@ -1,6 +1,5 @@
 """How far judges can be believed, and how scores read across a change of rubric or judge."""
 
-
 from sqlalchemy import RowMapping, select
 
 from storage.connected import Connected

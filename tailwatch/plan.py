@@ -264,6 +264,16 @@ class RetentionPlan(_PlanModel):
     scores: Duration | None = Field(default=None, ge=SHORTEST_MEMORY)
 
 
+class CanaryPlan(_PlanModel):
+    """On what, and whether, each judge is asked again every day.
+
+    `golden` is a golden set of your own; the bundled one where none is named.
+    """
+
+    golden: str | None = None
+    daily: bool = True
+
+
 class Plan(_PlanModel):
     """Everything that decides what a run does."""
 
@@ -273,6 +283,7 @@ class Plan(_PlanModel):
     sampling: SamplingPlan = SamplingPlan()
     judge: JudgePlan | None = None
     privacy: PrivacyPlan = PrivacyPlan()
+    canary: CanaryPlan = CanaryPlan()
     qrels: str | None = None
     measures: tuple[str, ...] = (*MEASURES, "flagged")
     segments: tuple[str, ...] = ("feature", "model", "prompt_version", "environment")

@@ -1,6 +1,7 @@
 """`tailwatch alerts`: what is wrong, since when, how sure, and which traces show it."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from alerts.render import in_full, one_line
 from flows.acting import found_alert
+from flows.canary_book import held_in
+from flows.canary_standing import judge_notes
 from flows.checking import CheckReport, check_alerts, owed_checks
 from flows.cli.alert_actions import event_record, register
 from flows.cli.context import chosen, console, now, parse_moment, progress_bar, say_json
@@ -45,7 +48,7 @@ def check(
     """Apply the plan's rules to every hour not checked yet. Exit code 3: an alert is open."""
     command = chosen(context)
 
-    async def work() -> tuple[CheckReport, list[Alert], list[SendReport]]:
+    async def work() -> tuple[CheckReport, list[Alert], Mapping[str, str], list[SendReport]]:
         async with open_parts(command.plan_file(), command.settings) as parts:
             settled = Window.last_settled(now(), parts.plan.timing.settle).end
             report = check_with_progress(
@@ -54,15 +57,15 @@ def check(
             reports = await send_due(
                 parts.store, parts.source.name, parts.destinations, clock=now, patience=CLI_PATIENCE
             )
-            return report, open_alerts(parts), reports
+            return report, open_alerts(parts), held_in(parts.store, parts.source.name), reports
 
-    report, alerts, reports = asyncio.run(work())
+    report, alerts, held, reports = asyncio.run(work())
     if as_json:
         say_json(
             {
                 "checked": len(report.checked),
                 "monitors": report.monitors,
-                "open": [alert_record(a) for a in alerts],
+                "open": [alert_record(a, held) for a in alerts],
                 "proposals": list(report.proposals),
             }
         )
@@ -73,7 +76,7 @@ def check(
         if report.monitors:
             out.print(f"{report.monitors:,} monitors share the false-alarm budget.")
         for alert in alerts:
-            out.print(one_line(alert, now()), markup=False)
+            out.print(one_line(alert, now(), held.get(alert.alert_id)), markup=False)
         for proposal in report.proposals:
             out.print(proposal, markup=False)
         if alerts:
@@ -94,15 +97,15 @@ def list_alerts(
     source = command.plan_file().plan.source.name
     states = {state for state in AlertState if everything or not state.over}
     with command.store() as store:
-        alerts = store.alerts(states, limit=None, source=source)
+        alerts, held = store.alerts(states, limit=None, source=source), held_in(store, source)
     if as_json:
-        say_json([alert_record(alert) for alert in alerts])
+        say_json([alert_record(alert, held) for alert in alerts])
         return
     out = console()
     if not alerts:
         out.print("No alert" + ("." if everything else " is open."))
     for alert in alerts:
-        out.print(one_line(alert, now()), markup=False)
+        out.print(one_line(alert, now(), held.get(alert.alert_id)), markup=False)
 
 
 @app.command("show")
@@ -121,10 +124,11 @@ def show(
             alert = found_alert(parts, alert_id)
             events = parts.store.alert_events(alert.alert_id, source)
             evidence = evidence_of(parts, alert, traces)
+            held = held_in(parts.store, source)
             if as_json:
                 say_json(
                     {
-                        **alert_record(alert),
+                        **alert_record(alert, held),
                         "history": [event_record(event) for event in events],
                         "worst": [trace_record(trace) for trace in evidence.worst],
                         "good_before": [trace_record(trace) for trace in evidence.good],
@@ -133,7 +137,8 @@ def show(
                 )
             else:
                 out = console()
-                out.print(in_full(alert, events, now()), markup=False)
+                notes = judge_notes(parts, alert)
+                out.print(in_full(alert, events, now(), notes), markup=False)
                 for line in evidence_lines(evidence):
                     out.print(line, markup=False)
 
@@ -158,11 +163,12 @@ def trace_record(trace: ScoredTrace) -> dict[str, object]:
     return {"trace_id": trace.trace_id, "value": trace.value, "at": trace.start_time}
 
 
-def alert_record(alert: Alert) -> dict[str, object]:
-    """An alert for a script."""
+def alert_record(alert: Alert, held: Mapping[str, str]) -> dict[str, object]:
+    """An alert for a script; `held` has the reasons of those that are held."""
     return {
         "alert_id": alert.alert_id,
         "state": alert.state,
+        "held": held.get(alert.alert_id),
         "rule": alert.rule,
         "evaluator": alert.series.evaluator,
         "version": alert.series.version,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows.canary_note import canary_lines
 from flows.cli.context import chosen, console, say_json
 from flows.overview import named_series, newest, pooled
 from flows.terminal import coverage_table, plain, scores_table
@@ -54,20 +55,21 @@ def scores(
                 f"--by {field!r} is not a segment; known: {', '.join(SEGMENT_FIELDS)}"
             )
 
-    async def read() -> tuple[Window, list[ScoreSummary]]:
+    async def read() -> tuple[Window, list[ScoreSummary], list[str]]:
         async with open_parts(command.plan_file(), command.settings) as parts:
             window = newest(parts.store, parts.source.name, span)
             fields = parts.plan.segments if by is None else tuple(by)
             summaries: list[ScoreSummary] = []
-            for each in named_series(parts, series or ()):
+            shown = named_series(parts, series or ())
+            for each in shown:
                 if hourly:
                     stored = parts.store.summaries(parts.source.name, window, series=each)
                     summaries += [s for s in stored if not s.segment.field]
                 else:
                     summaries += pooled(parts, each, window, fields)
-            return window, summaries
+            return window, summaries, canary_lines(parts, shown)
 
-    window, summaries = asyncio.run(read())
+    window, summaries, canaries = asyncio.run(read())
     if as_json:
         say_json([summary_record(summary) for summary in summaries])
     elif hourly:
@@ -75,6 +77,8 @@ def scores(
             console().print(scores_table([summary], f"{summary.window}"))
     else:
         console().print(scores_table(summaries, f"Scores, {window}"))
+    for line in () if as_json else canaries:
+        console().print(line, markup=False)
 
 
 def coverage(

@@ -15,6 +15,7 @@ from flows.cli import (
     demo,
     export,
     judge,
+    label,
     look,
     notify,
     run,
@@ -38,6 +39,7 @@ run.register(app)
 look.register(app)
 spend.register(app)
 export.register(app)
+label.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(batches.app, name="batches")
