@@ -12,6 +12,7 @@ from flows.cli import (
     alerts,
     baseline,
     batches,
+    canary,
     demo,
     export,
     judge,
@@ -42,6 +43,7 @@ export.register(app)
 label.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(canary.app, name="canary")
 app.add_typer(batches.app, name="batches")
 app.add_typer(judge.app, name="judge")
 app.add_typer(notify.app, name="notify")
