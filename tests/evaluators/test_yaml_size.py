@@ -23,7 +23,7 @@ def test_what_people_write_is_fine(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: 1\nb: &x [1, *x]", "plan.yaml:2 holds itself"),
+        ("a: 1\nb: &x [1, *x]", "plan.yaml:2: a value holds itself"),
         ("&x {a: {b: *x}}", "holds itself"),
         (
             "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
@@ -31,7 +31,7 @@ def test_what_people_write_is_fine(text: str) -> None:
             + "c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n"
             + "d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n"
             + "e: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\n",
-            "plan.yaml:5 stands for more than 100,000 values",
+            "plan.yaml:5: it stands for more than 100,000 values",
         ),
     ],
 )

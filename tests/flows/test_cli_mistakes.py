@@ -26,7 +26,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
     ("more", "says"),
     [
         ("? [a, b]\n: 1\n", "not valid YAML"),
-        ("segments: &a [*a]\n", "alias inside itself"),
+        ("segments: &a [*a]\n", "a value holds itself, by an alias"),
         ("qrels: !!python/name:os.system\n", "not valid YAML"),
         ("qrels: !!binary abc\n", "not valid YAML"),
         ("chunk_size: 2026-99-99\n", "not valid YAML"),
