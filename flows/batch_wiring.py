@@ -12,9 +12,10 @@ from flows.batch_work import BatchWork
 from flows.batches import Progress, advance, collect, job_for
 from flows.chunks import Clock, RunChunk, evaluate_chunk
 from flows.evaluate_window import WindowReport
+from flows.judges import build_judge
 from flows.parts import Parts
 from flows.plan_file import PlanFile
-from flows.wiring import CACHE_FOLDER, build_judge, build_parts, open_parts, opened_store
+from flows.wiring import CACHE_FOLDER, build_parts, open_parts, opened_store
 from storage.store import Store
 from tailwatch.errors import ConfigurationError
 from tailwatch.plan import JudgePlan

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from flows.canary_book import read_book
 from flows.canary_note import standings
-from flows.judges import build_judge
+from flows.judges import opened_judges
 from flows.parts import Parts
 from flows.plan_file import PlanFile, read_plan
 from flows.runs import due_windows
@@ -63,23 +63,19 @@ async def _parts(
     plan_file: PlanFile, settings: Settings, store: Store, now: datetime, store_ok: bool
 ) -> AsyncIterator[Checked]:
     try:
-        judge = build_judge(plan_file.plan.judge, settings)
-        parts = build_parts(plan_file, judge, store, settings.home / CACHE_FOLDER)
+        async with opened_judges(plan_file, settings) as (judge, second):
+            cache = settings.home / CACHE_FOLDER
+            parts = build_parts(plan_file, judge, store, cache, second=second)
+            health = await parts.source.check()
+            yield Checked("source", health.ok, health.sentence)
+            yield _embeddings()
+            yield _judge(parts)
+            if store_ok:
+                for canary in _canaries(parts, now):
+                    yield canary
+                yield _owed(parts, now)
     except ConfigurationError as error:
         yield Checked("plan", False, str(error))
-        return
-    try:
-        health = await parts.source.check()
-        yield Checked("source", health.ok, health.sentence)
-        yield _embeddings()
-        yield _judge(parts)
-        if store_ok:
-            for canary in _canaries(parts, now):
-                yield canary
-            yield _owed(parts, now)
-    finally:
-        if judge is not None:
-            await judge.close()
 
 
 def _embeddings() -> Checked:
@@ -101,11 +97,13 @@ def _judge(parts: Parts) -> Checked:
             "none is configured, so rubric evaluators skip; set OPENAI_API_KEY, or "
             "TAILWATCH_JUDGE_URL and TAILWATCH_JUDGE_MODEL for an endpoint of your own",
         )
+    stand_in = parts.stand_in
+    stands_in = f"; {stand_in.model} stands in for it while it is down" if stand_in else ""
     return Checked(
         "judge",
         True,
         f"{parts.judge.model}, at most {parts.judge.caps.run_usd:.2f} USD a run "
-        "(not called: that would cost money)",
+        f"(not called: that would cost money){stands_in}",
     )
 
 

@@ -1,6 +1,7 @@
 """The judges of a run: from the plan and the environment to what evaluators ask."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,6 +38,24 @@ class AskedJudge:
         self.judge.ledger.begin(run_id)
         self.switched.switch_on()
         self.asked.begin(ask_again=ask_again)
+
+
+@asynccontextmanager
+async def opened_judges(
+    plan_file: PlanFile, settings: Settings, ledger: CallLedger | None = None
+) -> AsyncIterator[tuple[OpenAIJudge | None, OpenAIJudge | None]]:
+    """The first judge and the second, each None where it is not configured, closed at the end.
+
+    Raises ConfigurationError for a setting of either that cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        first, second = build_judge(plan_file.plan.judge, settings, ledger), None
+        if first is not None:
+            stack.push_async_callback(first.close)
+            second = build_second_judge(plan_file, settings, first.model, ledger)
+        if second is not None:
+            stack.push_async_callback(second.close)
+        yield first, second
 
 
 def build_judge(

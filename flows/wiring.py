@@ -22,13 +22,10 @@ from evaluators.relevance import RUBRIC_SUFFIXES
 from flows.collecting import OutsideBatches
 from flows.judges import (
     AskedJudge,
-    build_second_judge,
     judge_missing,
+    opened_judges,
     stand_in_of,
     terms_of,
-)
-from flows.judges import (
-    build_judge as build_judge,
 )
 from flows.parts import Destination, Parts, PlannedEvaluator, PlannedRule, directions_of
 from flows.plan_file import PlanFile
@@ -53,18 +50,11 @@ async def open_parts(plan_file: PlanFile, settings: Settings) -> AsyncIterator[P
     Raises PlanError with a line for each fault, StoreError when the store cannot be used.
     """
     with opened_store(settings, plan_file.plan) as store:
-        judge = build_judge(plan_file.plan.judge, settings, store)
-        second = None
-        try:
-            if judge is not None:
-                second = build_second_judge(plan_file, settings, judge.model, store)
+        async with opened_judges(plan_file, settings, store) as (judge, second):
             store.check_schema()
             outside = partial(OutsideBatches, store=store) if store.any_batch_open() else None
             cache = settings.home / CACHE_FOLDER
             yield build_parts(plan_file, judge, store, cache, outside, second)
-        finally:
-            for each in filter(None, (judge, second)):
-                await each.close()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from flows.cli.context import ROOT, chosen, console, now, progress_bar, say_json
 from flows.doctor import examine
 from flows.forgetting import forget_old, forgotten_line
-from flows.judges import build_judge
+from flows.judges import opened_judges
 from flows.supervisor import Addresses, prefect_environment, running
 from flows.wiring import build_parts, opened_store
 from tailwatch.plan import RetentionPlan
@@ -35,18 +35,14 @@ def check(context: typer.Context) -> None:
     plan_file = command.plan_file()
 
     async def work() -> str:
-        judge = build_judge(plan_file.plan.judge, command.settings)
-        try:
+        async with opened_judges(plan_file, command.settings) as (judge, second):
             with opened_store(command.settings, plan_file.plan) as store:
-                parts = build_parts(plan_file, judge, store)
+                parts = build_parts(plan_file, judge, store, second=second)
             return (
                 f"{plan_file.path} is fine: source {parts.source.name!r}, "
                 f"{len(parts.evaluators)} evaluators, {len(parts.plan.measures)} measures, "
                 f"{len(parts.rules)} alert rules."
             )
-        finally:
-            if judge is not None:
-                await judge.close()
 
     console().print(asyncio.run(work()), markup=False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.checking import check_alerts
+from flows.doctor import examine
 from flows.plan_file import read_plan
 from flows.wiring import open_parts
 from storage.store import Store
@@ -177,6 +178,16 @@ def test_a_backfill_waits_for_the_first_judge(tmp_path: Path) -> None:
     with two_judges(tmp_path, first, second) as plan:
         assert plan.run(LATER, "run-1", kind="backfill").note is None
     assert second.asked == []
+
+
+def test_the_doctor_names_both_judges_and_asks_neither(tmp_path: Path) -> None:
+    first, second = Switch(), Switch()
+    with two_judges(tmp_path, first, second) as plan:
+        found = asyncio.run(examine(plan.settings, LATER))
+    (judge,) = [each for each in found if each.about == "judge"]
+    assert judge.sentence.startswith("first, at most 1.00 USD a run")
+    assert judge.sentence.endswith("; second stands in for it while it is down")
+    assert (first.asked, second.asked) == ([], [])
 
 
 def test_the_second_judge_must_be_another_model(tmp_path: Path) -> None:

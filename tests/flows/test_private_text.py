@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.backfill import BackfillRange, backfill
+from tailwatch.errors import PlanError
 from tailwatch.evaluation import Series
 from tailwatch.outcome import Score
 from tests.builders import START
@@ -156,6 +157,13 @@ def test_a_trace_held_back_is_accounted_for_and_scored_by_code(plan: JudgedPlan)
     assert len(by_code) == 1
     assert isinstance(shown.outcome, Score)
     assert shown.outcome.details["redacted"] == 2 * len(PRIVATE)
+
+
+def test_a_pattern_that_cannot_be_used_is_refused_with_its_line(plan: JudgedPlan) -> None:
+    path = plan.settings.plan
+    path.write_text(path.read_text().replace(r"\bKD-\d{8}\b", "(?<!x)KD"), encoding="utf-8")
+    with pytest.raises(PlanError, match=r"tailwatch\.yaml:\d+: privacy\.redact: .* look-around"):
+        plan.run(LATER, "run-1")
 
 
 @pytest.mark.prefect
