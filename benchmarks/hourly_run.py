@@ -113,17 +113,23 @@ async def _run(settings: Settings) -> dict[str, int]:
 def traces(size: int) -> Iterator[dict[str, Any]]:
     """So many traces inside HOUR: the bundled ones, again and again, under new ids."""
     step = timedelta(hours=1) / (size + 1)
-    for number, line in enumerate(itertools.islice(itertools.cycle(_bundled()), size)):
-        trace = json.loads(line)
-        shift = HOUR.start + number * step - _time(trace["start_time"])
-        for record in (trace, *trace.get("spans", ()), *trace.get("feedback", ())):
-            for key in ("start_time", "end_time", "time"):
-                if record.get(key):
-                    record[key] = (_time(record[key]) + shift).isoformat()
+    for number, line in enumerate(itertools.islice(itertools.cycle(bundled()), size)):
+        trace = moved(json.loads(line), HOUR.start + number * step)
         yield trace | {"trace_id": f"{number:016x}"}
 
 
-def _bundled() -> list[str]:
+def moved(trace: dict[str, Any], start: datetime) -> dict[str, Any]:
+    """The trace with all its times changed, in place, so that it starts then."""
+    shift = start - _time(trace["start_time"])
+    for record in (trace, *trace.get("spans", ()), *trace.get("feedback", ())):
+        for key in ("start_time", "end_time", "time"):
+            if record.get(key):
+                record[key] = (_time(record[key]) + shift).isoformat()
+    return trace
+
+
+def bundled() -> list[str]:
+    """The lines of the bundled traces."""
     return [
         line
         for path in sorted(DATA.glob("traces-*.jsonl.gz"))
