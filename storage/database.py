@@ -1,7 +1,8 @@
 """One engine for SQLite and PostgreSQL, with read and write transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ _DRIVERS = {
 }
 _WRITES = "tailwatch_writes"
 
+Guard = Callable[[Connection], None]
+"""Raises when a transaction that is about to write must not."""
+
 
 def store_url(address: str) -> URL:
     """The store's URL with its driver named and, for SQLite, an absolute path.
@@ -50,6 +54,8 @@ def store_url(address: str) -> URL:
 class Database:
     """The connections to one store. Nothing is opened before the first use."""
 
+    _guard: Guard | None = None
+
     def __init__(self, url: URL) -> None:
         self.url = url
         self.engine = make_engine(url)
@@ -64,11 +70,19 @@ class Database:
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at its end, or leaves nothing after an exception."""
-        return self._transaction(self._writer)
+        return self._transaction(self._writer, self._guard)
+
+    def guarded(self, guard: Guard) -> "Database":
+        """The same connections, whose every transaction that writes passes the guard first."""
+        guarded = copy(self)
+        guarded._guard = guard
+        return guarded
 
     @contextmanager
-    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+    def _transaction(self, engine: Engine, guard: Guard | None = None) -> Iterator[Connection]:
         with store_errors(self.url), engine.begin() as connection:
+            if guard is not None:
+                guard(connection)
             yield connection
 
     def close(self) -> None:

@@ -10,13 +10,17 @@ from sqlalchemy import table as column_table
 
 from storage import schema
 from storage.alerts import AlertRecords
+from storage.backfill_jobs import BackfillJobs
 from storage.baselines import BaselineRecords
 from storage.batches import BatchRecords
 from storage.canaries import CanaryRecords
+from storage.claim_records import Claim
+from storage.claims import Claims
 from storage.columns import Row
 from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
 from storage.exports import Exports
+from storage.fence import fence
 from storage.judge_calls import JudgeCalls
 from storage.labels import LabelRecords
 from storage.ledger import WindowLedger
@@ -60,6 +64,8 @@ class Store(
     TailCounts,
     WindowLedger,
     RunRecords,
+    BackfillJobs,
+    Claims,
     Retention,
     Exports,
     JudgeCalls,
@@ -85,6 +91,12 @@ class Store(
     def check_schema(self) -> None:
         """Raises StoreSchemaError, saying what to do, when the schema is older or newer."""
         schema.check_schema(self.database)
+
+    def under(self, claim: Claim) -> "Store":
+        """The same store for whoever holds the claim: once another worker took it over, every
+        write raises ClaimLostError and changes nothing. It is closed with this one.
+        """
+        return Store(self.database.guarded(fence(claim)), self.keep_text)
 
     def stats(self) -> dict[str, int]:
         """How many rows each table has."""

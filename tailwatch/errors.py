@@ -14,6 +14,7 @@
     └── StoreError                the results store cannot be used
         ├── StoreSchemaError          its schema is older or newer than this program
         ├── AlertChangedError         an alert is no longer as it was read: read it again
+        ├── ClaimLostError            another worker took the work over: leave it alone
         └── StoreUnavailableError     it did not answer: worth another try
 
 An exception that is worth another try is also a `RetryableError`; nothing else is.
@@ -92,6 +93,10 @@ class StoreSchemaError(StoreError, ConfigurationError):
 
 class AlertChangedError(StoreError):
     """Somebody changed the alert after it was read; nothing was written."""
+
+
+class ClaimLostError(StoreError):
+    """Another worker has taken the work over meanwhile; nothing was written."""
 
 
 class StoreUnavailableError(StoreError, RetryableError):
