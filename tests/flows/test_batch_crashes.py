@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -83,18 +84,20 @@ class Life:
         """
         arguments = (self.file, self.provider.url, dies_in, dies_at)
         process = _children.Process(target=live, args=arguments)
+        over = threading.Event()
 
         def killer(when: str) -> Callable[[str], None]:
             def heard(asked: str) -> None:
                 if f"{when} {asked}" == route:
                     process.kill()
-                    process.join()
+                    over.wait(60)  # only one thread may join a process
 
             return heard
 
         self.provider.before, self.provider.after = killer("before"), killer("after")
         process.start()
         process.join(60)
+        over.set()
         self.provider.before = self.provider.after = lambda _: None
         return process.exitcode
 
