@@ -12,6 +12,7 @@ from uuid import uuid4
 from alerts.notifiers.message import alert_message, told
 from flows.canary_book import ended_while_held, held_alerts, read_book
 from flows.parts import Destination, Parts
+from flows.trust import alert_trust
 from storage.records import Notice, NoticeRecord
 from storage.store import Store
 from tailwatch.alert import Alert, AlertEvent, Severity
@@ -56,7 +57,7 @@ def notices(
     `known_at` is the newest moment that is checked or the present: what happened long before it is
     history.
     """
-    severity = severity_of(parts, alert)
+    severity, trusted = severity_of(parts, alert), alert_trust(parts, alert)
     found = [
         Notice(
             destination=destination.name,
@@ -66,6 +67,7 @@ def notices(
                 source=parts.source.name,
                 destination=destination.name,
                 severity=severity,
+                notes=trusted,
             ),
             history=known_at - news.events[0].at > HISTORY,
         )

@@ -12,7 +12,7 @@ from tailwatch.protocols import AlertMessage
 from tailwatch.trace import RetrievedDocument, TraceRef
 from tailwatch.window import Window
 
-RunKind = Literal["hourly", "backfill", "alerts", "canary"]
+RunKind = Literal["hourly", "backfill", "alerts", "canary", "validation", "bridge"]
 RunStatus = Literal["running", "done", "failed"]
 WindowStatus = Literal["done", "failed"]
 NoticeState = Literal["pending", "sent", "given_up"]

@@ -78,9 +78,10 @@ def alert_message(
     source: str,
     destination: str,
     severity: Severity,
+    notes: Sequence[str] = (),
     command: str = "tailwatch",
 ) -> AlertMessage:
-    """The message about a change for one destination.
+    """The message about a change for one destination; `notes` say how far to believe its judges.
 
     Its id follows from source, event and destination, so that a rerun makes the same message.
     """
@@ -94,7 +95,13 @@ def alert_message(
         alert_id=alert.alert_id,
         at=event.at,
         title=f"{_beginning(event, news.change)}: {subject}, {_when(alert, news.change)}",
-        body="\n".join([*_story(alert, news), _next_step(alert, news.change, command)]),
+        body="\n".join(
+            [
+                *_story(alert, news),
+                *(printable(note, _TEXT_CHARS) for note in notes),
+                _next_step(alert, news.change, command),
+            ]
+        ),
         fields={
             "Alert": alert.alert_id,
             "State": wording.state(alert.state),

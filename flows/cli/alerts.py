@@ -20,6 +20,7 @@ from flows.evidence import evidence_of
 from flows.notifying import SendReport, send_due
 from flows.parts import Parts
 from flows.terminal import evidence_lines
+from flows.trust import alert_trust
 from flows.wiring import open_parts
 from storage.records import ScoredTrace
 from tailwatch.alert import Alert, AlertState
@@ -125,10 +126,12 @@ def show(
             events = parts.store.alert_events(alert.alert_id, source)
             evidence = evidence_of(parts, alert, traces)
             held = held_in(parts.store, source)
+            trusted = alert_trust(parts, alert)
             if as_json:
                 say_json(
                     {
                         **alert_record(alert, held),
+                        "validation": trusted,
                         "history": [event_record(event) for event in events],
                         "worst": [trace_record(trace) for trace in evidence.worst],
                         "good_before": [trace_record(trace) for trace in evidence.good],
@@ -137,7 +140,7 @@ def show(
                 )
             else:
                 out = console()
-                notes = judge_notes(parts, alert)
+                notes = [*judge_notes(parts, alert), *trusted]
                 out.print(in_full(alert, events, now(), notes), markup=False)
                 for line in evidence_lines(evidence):
                     out.print(line, markup=False)

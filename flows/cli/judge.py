@@ -3,6 +3,7 @@
 import typer
 
 from flows.cli.serve_judge import serve
+from flows.cli.validate_judge import rate, validate
 
 app = typer.Typer(help="Judges: validate them, and serve one yourself.", no_args_is_help=True)
 
@@ -13,3 +14,5 @@ def judge() -> None:
 
 
 app.command("serve")(serve)
+app.command("validate")(validate)
+app.command("rate")(rate)

@@ -10,10 +10,12 @@ from flows.canary_note import canary_lines
 from flows.cli.context import chosen, console, say_json
 from flows.overview import named_series, newest, pooled
 from flows.terminal import coverage_table, plain, scores_table
+from flows.trust import trust, trust_lines
 from flows.wiring import open_parts
 from tailwatch.alert import ScoreSummary
 from tailwatch.coverage import Coverage
 from tailwatch.errors import ConfigurationError
+from tailwatch.evaluation import Series
 from tailwatch.plan import duration
 from tailwatch.trace import SEGMENT_FIELDS
 from tailwatch.window import HOUR, Window
@@ -55,7 +57,7 @@ def scores(
                 f"--by {field!r} is not a segment; known: {', '.join(SEGMENT_FIELDS)}"
             )
 
-    async def read() -> tuple[Window, list[ScoreSummary], list[str]]:
+    async def read() -> tuple[Window, list[ScoreSummary], list[str], dict[Series, str]]:
         async with open_parts(command.plan_file(), command.settings) as parts:
             window = newest(parts.store, parts.source.name, span)
             fields = parts.plan.segments if by is None else tuple(by)
@@ -67,17 +69,18 @@ def scores(
                     summaries += [s for s in stored if not s.segment.field]
                 else:
                     summaries += pooled(parts, each, window, fields)
-            return window, summaries, canary_lines(parts, shown)
+            notes = [*trust_lines(parts, shown), *canary_lines(parts, shown)]
+            return window, summaries, notes, trust(parts)
 
-    window, summaries, canaries = asyncio.run(read())
+    window, summaries, notes, validated = asyncio.run(read())
     if as_json:
-        say_json([summary_record(summary) for summary in summaries])
+        say_json([summary_record(s) | {"validation": validated.get(s.series)} for s in summaries])
     elif hourly:
         for summary in summaries:
             console().print(scores_table([summary], f"{summary.window}"))
     else:
         console().print(scores_table(summaries, f"Scores, {window}"))
-    for line in () if as_json else canaries:
+    for line in () if as_json else notes:
         console().print(line, markup=False)
 
 

@@ -29,6 +29,7 @@ from flows.notes import estimate_note
 from flows.parts import Parts
 from flows.runs import RunReport, due_windows, run_windows
 from flows.terminal import coverage_table, run_lines
+from flows.trust import trust_lines
 from flows.wiring import open_parts
 from storage.records import RunKind
 from tailwatch.errors import ConfigurationError, TailwatchError
@@ -61,7 +62,7 @@ def run(
     if chosen_hour is not None:
         _refuse_unfinished(chosen_hour, "--hour")
 
-    async def work() -> RunReport | None:
+    async def work() -> tuple[RunReport, list[str]] | None:
         async with open_parts(command.plan_file(), command.settings) as parts:
             windows = (
                 due_windows(parts.store, parts.source.name, parts.plan.timing, now())
@@ -71,12 +72,13 @@ def run(
             if dry_run:
                 await _dry_run(parts, windows, redo_retryable, as_json)
                 return None
-            return await run_with_progress(parts, windows, kind="hourly")
+            report = await run_with_progress(parts, windows, kind="hourly")
+            return report, _trusted(parts, report)
 
-    report = asyncio.run(work())
-    if report is None:
+    done = asyncio.run(work())
+    if done is None:
         return
-    _show(command, report, as_json)
+    _show(command, *done, as_json=as_json)
     if chosen_hour is None:
         _collect(command, as_json)
 
@@ -115,13 +117,13 @@ def backfill(
         _backfill_in_batches(command, wanted, evaluator or (), only, as_json)
         return
 
-    async def work() -> RunReport | None:
+    async def work() -> tuple[RunReport, list[str]] | None:
         async with open_parts(command.plan_file(), command.settings) as whole:
             parts = with_evaluators(whole, evaluator or ())
             if dry_run:
                 await _dry_run(parts, windows, redo_for(only), as_json)
                 return None
-            return await run_with_progress(
+            report = await run_with_progress(
                 parts,
                 windows,
                 kind="backfill",
@@ -129,10 +131,11 @@ def backfill(
                 ask_again=only is Only.EVERYTHING,
                 detail=f"{start} to {end}, only {only.value}",
             )
+            return report, _trusted(parts, report)
 
-    report = asyncio.run(work())
-    if report is not None:
-        _show(command, report, as_json)
+    done = asyncio.run(work())
+    if done is not None:
+        _show(command, *done, as_json=as_json)
 
 
 def _collect(command: CommandContext, as_json: bool) -> None:
@@ -241,7 +244,14 @@ async def _dry_run(parts: Parts, windows: Sequence[Window], redo: Redo, as_json:
         console().print(estimate_note(counted), markup=False)
 
 
-def _show(command: CommandContext, report: RunReport, as_json: bool) -> None:
+def _trusted(parts: Parts, report: RunReport) -> list[str]:
+    """How far to believe the judges that scored in a run."""
+    return trust_lines(parts, {c.series for w in report.windows for c in w.coverage if c.scored})
+
+
+def _show(
+    command: CommandContext, report: RunReport, trusted: Sequence[str], *, as_json: bool
+) -> None:
     if as_json:
         say_json({"run_id": report.run_id, "cost_usd": report.cost_usd, **report.counts})
         return
@@ -251,3 +261,5 @@ def _show(command: CommandContext, report: RunReport, as_json: bool) -> None:
     changed = [window for window in report.windows if window.changed]
     if len(changed) == 1:
         out.print(coverage_table(changed[0].coverage))
+    for line in trusted:
+        out.print(line, markup=False)
