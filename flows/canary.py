@@ -67,10 +67,10 @@ def golden_set(plan_file: PlanFile, given: Path | None = None) -> GoldenSet:
 
 
 def judged_series(parts: Parts) -> dict[Series, Judged]:
-    """The plan's rubrics with a judge behind them: what canaries can be run for."""
+    """The rubrics with a judge behind them, also a second one: what canaries can be run for."""
     return {
         planned.series: planned.evaluator
-        for planned in parts.evaluators
+        for planned in parts.all_evaluators
         if isinstance(planned.evaluator, Judged) and planned.evaluator.judge
     }
 
@@ -97,6 +97,9 @@ async def run_canary(
     wanted = [each for each in wanted if each[2]]
     total, done = sum(len(items) for _, _, items in wanted), 0
     store.start_run(RunRecord(run_id=run_id, kind="canary", started_at=clock(), detail=golden.name))
+    store.mark_lost_calls(clock())
+    if parts.judge is not None:
+        parts.judge.begin(run_id, True)  # asks again, whatever is known
     spent_before = parts.judge.spent_usd() if parts.judge else 0.0
     began = {run.series: run for run in store.canary_runs(source, run_id)}
     runs: list[CanaryRun] = []
