@@ -11,8 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
+from alerts.rates import wilson
 from tailwatch.alert import ALL_TRAFFIC, Alert, Direction, Finding, FindingStatus
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window
@@ -55,7 +56,8 @@ class Shift:
         """
         if not self.changed:
             return 1.0
-        return float(binomtest(self.better, self.changed, 0.5).pvalue)
+        rarer = min(self.better, self.changed - self.better)
+        return min(1.0, 2 * float(bdtr(rarer, self.changed, 0.5)))
 
     @property
     def moved(self) -> bool:
@@ -99,8 +101,7 @@ class Share:
     def limits(self) -> tuple[float, float] | None:
         if not self.n:
             return None
-        interval = binomtest(self.count, self.n).proportion_ci(method="wilson")
-        return float(interval.low), float(interval.high)
+        return wilson(self.count, self.n)
 
 
 class Cause(StrEnum):

@@ -1,9 +1,8 @@
 """Which schema a store has, and bringing it to this program's."""
 
+from importlib import import_module
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select
 
 from storage.database import Database
@@ -48,7 +47,8 @@ def upgrade(database: Database) -> None:
     """
     if _known_revision(database) == REVISIONS[-1]:
         return
-    config = Config()
+    # deferred: only an upgrade needs alembic, and every command would wait for it
+    command, config = import_module("alembic.command"), import_module("alembic.config").Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = database.url
     with database.write() as connection:

@@ -7,12 +7,17 @@ costs several times what the call itself does, and none of that is used here.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-import httpx2
+from evaluators.clients.deferred import Deferred
+
+if TYPE_CHECKING:
+    import aiohttp
+    import httpx2
+else:
+    aiohttp, httpx2 = Deferred("aiohttp"), Deferred("httpx2")
 
 _CONNECT_S: Final = 5.0
 _IDLE_S: Final = 4.0
@@ -59,7 +64,7 @@ class ChatEndpoint:
             await self._session.close()
             self._session = None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _opened(self) -> "aiohttp.ClientSession":
         """The session, opened by the first call: it belongs to the event loop that runs then."""
         secure = self._address.startswith("https://")
         self._session = aiohttp.ClientSession(
@@ -97,5 +102,6 @@ def not_sent(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
 
 
-CALL_ERRORS: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
-"""What `post` may raise."""
+def call_errors() -> tuple[type[Exception], ...]:
+    """What `post` may raise."""
+    return (aiohttp.ClientError, asyncio.TimeoutError, OSError)

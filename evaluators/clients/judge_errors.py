@@ -8,9 +8,6 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx2
-import openai
-
 from evaluators.clients.chat_endpoint import Response, not_sent
 from evaluators.clients.judge_reply import Trouble
 from tailwatch.outcome import FailureKind
@@ -21,11 +18,9 @@ _PLAIN_CODE = re.compile(r"[a-z]+(?:_[a-z]+){0,6}")
 _CHARGED_PERHAPS = frozenset({408, 502, 504})
 """Answers of something between us and the model, which may have gone on and charged."""
 
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
+class Refusal:
     """A response that is no reply, as much of it as matters. `said` may quote the trace."""
 
     status: int
@@ -37,44 +32,25 @@ class _Refusal:
 def trouble_of_response(response: Response, model: str) -> Trouble:
     """Why a response with an error's status is no reply."""
     fault = _fault_in(response.body)
-    refusal = _Refusal(
+    refusal = Refusal(
         status=response.status,
         code=_text_or_none(fault.get("code")),
         said=f"{fault.get('param') or ''} {fault.get('message') or ''}",
         headers=response.headers,
     )
-    return _of_status(refusal, model)
+    return trouble_of_refusal(refusal, model)
 
 
 def trouble_of_call(error: Exception) -> Trouble:
     """Why a call brought no response."""
-    if isinstance(error, TimeoutError):
-        return _late(free=not_sent(error))
-    return _gone(free=not_sent(error))
+    return trouble_without_reply(late=isinstance(error, TimeoutError), free=not_sent(error))
 
 
-def trouble_of(error: openai.OpenAIError | TimeoutError, model: str) -> Trouble:
-    """Why a call of the openai client failed, in our own words: an endpoint's may quote the trace
-    or the key.
+def trouble_without_reply(*, late: bool, free: bool) -> Trouble:
+    """Why there is no response: it did not come in time, or the connection broke. `free` says that
+    nothing can have reached the endpoint.
     """
-    free = isinstance(error.__cause__, _NOT_SENT)
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return _late(free=free)
-    if isinstance(error, openai.APIStatusError):
-        refusal = _Refusal(
-            status=error.status_code,
-            code=error.code,
-            said=f"{error.param or ''} {error.message}",
-            headers=error.response.headers,
-        )
-        return _of_status(refusal, model)
-    if isinstance(error, openai.APIConnectionError):
-        return _gone(free=free)
-    return Trouble(
-        kind=FailureKind.UNAVAILABLE,
-        message=f"the judge's client gave up: {type(error).__name__}",
-        retryable=True,
-    )
+    return _late(free=free) if late else _gone(free=free)
 
 
 def _late(*, free: bool) -> Trouble:
@@ -95,7 +71,7 @@ def _gone(*, free: bool) -> Trouble:
     )
 
 
-def _of_status(refusal: _Refusal, model: str) -> Trouble:
+def trouble_of_refusal(refusal: Refusal, model: str) -> Trouble:
     status, code = refusal.status, refusal.code
     said = f"the judge endpoint answered {status}{_shown(code)}"
     free = status not in _CHARGED_PERHAPS

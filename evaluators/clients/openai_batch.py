@@ -7,15 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import httpx2
-import openai
-from openai.types import Batch
 
-from evaluators.clients.judge_errors import trouble_of
+from evaluators.clients.deferred import Deferred
+from evaluators.clients.judge_errors import Refusal, trouble_of_refusal, trouble_without_reply
+from evaluators.clients.judge_reply import Trouble
 from evaluators.clients.prices import OPENAI_URL, shown
 from tailwatch.errors import BatchError, BatchUnavailableError, ConfigurationError
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types import Batch
+else:
+    openai = Deferred("openai")
 
 MOST_LINES: Final = 50_000
 MOST_BYTES: Final = 200_000_000
@@ -55,7 +61,7 @@ class BatchEndpoint:
     try) or BatchError; neither quotes what the endpoint said. Close it.
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, *, url: str) -> None:
+    def __init__(self, client: "openai.AsyncOpenAI", *, url: str) -> None:
         self.url = shown(url)
         self._client = client
         # what makes something must not be tried again by itself: it may have been made
@@ -170,12 +176,29 @@ class BatchEndpoint:
                 f"the judge endpoint {self.url} could not {what}: it hung up"
             ) from None
 
-    def _error(self, what: str, error: openai.OpenAIError) -> BatchError:
-        trouble = trouble_of(error, "")
+    def _error(self, what: str, error: "openai.OpenAIError") -> BatchError:
+        trouble = _trouble_of(error)
         kind = BatchUnavailableError if trouble.retryable else BatchError
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
         why = "it has no such file or batch" if status == 404 else trouble.message
         return kind(f"the judge endpoint {self.url} could not {what}: {why}")
+
+
+def _trouble_of(error: "openai.OpenAIError") -> Trouble:
+    """Why a call failed, in our own words: an endpoint's may quote the trace or the key."""
+    if isinstance(error, openai.APIStatusError):
+        refusal = Refusal(
+            status=error.status_code,
+            code=error.code,
+            said=f"{error.param or ''} {error.message}",
+            headers=error.response.headers,
+        )
+        return trouble_of_refusal(refusal, "")
+    sent_nothing = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+    return trouble_without_reply(
+        late=isinstance(error, openai.APITimeoutError),
+        free=isinstance(error.__cause__, sent_nothing),
+    )
 
 
 def make_batch_endpoint(*, url: str | None, api_key: str | None) -> BatchEndpoint:
@@ -197,7 +220,7 @@ def _certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def _provider_batch(batch: Batch) -> ProviderBatch:
+def _provider_batch(batch: "Batch") -> ProviderBatch:
     counts, faults = batch.request_counts, (batch.errors.data or []) if batch.errors else []
     return ProviderBatch(
         provider_id=batch.id,

@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx2
 
-from evaluators.clients.chat_endpoint import CALL_ERRORS, ChatEndpoint
+from evaluators.clients.chat_endpoint import ChatEndpoint, call_errors
 from evaluators.clients.gate import Gate
 from evaluators.clients.judge_dialect import Dialect, encoded
 from evaluators.clients.judge_errors import trouble_of_call, trouble_of_response
@@ -212,7 +212,7 @@ class OpenAIJudge:
     async def _exchange(self, body: bytes) -> Reply | Trouble:
         try:
             response = await self._endpoint.post(body)
-        except CALL_ERRORS as error:
+        except call_errors() as error:
             return trouble_of_call(error)
         if response.status != 200:
             return trouble_of_response(response, self.model)

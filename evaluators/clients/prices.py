@@ -1,11 +1,17 @@
 """What a judge model costs: the plan's own price, or the public list price that ships with us."""
 
-from genai_prices import Usage as PricedUsage
-from genai_prices import calc_price
-from genai_prices.data_snapshot import get_snapshot
+from typing import TYPE_CHECKING
 
+from evaluators.clients.deferred import Deferred
 from tailwatch.errors import ConfigurationError
 from tailwatch.plan import JudgePlan, PricePlan
+
+if TYPE_CHECKING:
+    import genai_prices
+    from genai_prices import data_snapshot
+else:
+    genai_prices = Deferred("genai_prices")
+    data_snapshot = Deferred("genai_prices.data_snapshot")
 
 OPENAI_URL = "https://api.openai.com/v1"
 """Where the judge is when no other address is configured."""
@@ -53,8 +59,8 @@ def shown(url: str) -> str:
 def _list_price(model: str, url: str, prompt_tokens: int) -> PricePlan:
     """Cost per token of one call of that size, as USD per million. LookupError if not listed."""
     size = max(prompt_tokens, 1)
-    cost = calc_price(
-        PricedUsage(input_tokens=size, output_tokens=size), model, provider_api_url=url
+    cost = genai_prices.calc_price(
+        genai_prices.Usage(input_tokens=size, output_tokens=size), model, provider_api_url=url
     )
     return PricePlan(
         input_usd_per_million=float(cost.input_price) / size * 1_000_000,
@@ -65,7 +71,7 @@ def _list_price(model: str, url: str, prompt_tokens: int) -> PricePlan:
 def _is_listed(url: str) -> bool:
     """Whether the price list knows the provider at `url`, whatever models it sells."""
     try:
-        get_snapshot().find_provider(None, None, url)
+        data_snapshot.get_snapshot().find_provider(None, None, url)
     except LookupError:
         return False
     return True
