@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alerts import wording
+from alerts.bridge import bridge_line, bridge_of
 from flows.baselines import Baselines, promote, read_baselines, reset
 from flows.cli.context import CommandContext, chosen, console, now, parse_moment, say_json
 from flows.limit_family import limits_now
@@ -127,6 +128,9 @@ def _show(parts: Parts, names: Sequence[str], *, lines: bool, history: bool, as_
         out.print(f"\n{record.series}: {_sentence(record)}", markup=False)
         if record.status == "learning" and record.series in found.learning:
             out.print(f"  {found.learning[record.series].progress(_newest(parts))}", markup=False)
+            for built in parts.store.bridges(parts.source.name, record.series)[:1]:
+                said = f"bridge from {built.old}: {bridge_line(bridge_of(built.comparison))}"
+                out.print(f"  {wording.text(said)}", markup=False)
         if record.status == "pinned":
             mine = [m for m in monitors if m.series == record.series]
             out.print(f"  {_family_line(mine)}", markup=False)

@@ -10,15 +10,18 @@ from pydantic import ValidationError
 from flows.cli import (
     administer,
     alerts,
+    backfill,
     baseline,
     batches,
     canary,
+    dataset,
     demo,
     export,
     judge,
     label,
     look,
     notify,
+    rubric,
     run,
     spend,
 )
@@ -37,6 +40,7 @@ app = typer.Typer(
     add_completion=False,
 )
 run.register(app)
+backfill.register(app)
 look.register(app)
 spend.register(app)
 export.register(app)
@@ -45,8 +49,10 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(canary.app, name="canary")
 app.add_typer(batches.app, name="batches")
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(judge.app, name="judge")
 app.add_typer(notify.app, name="notify")
+app.add_typer(rubric.app, name="rubric")
 app.add_typer(administer.plan_app, name="plan")
 app.add_typer(administer.db_app, name="db")
 administer.register(app)
