@@ -85,7 +85,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, lines: str, said: str) -> None:
 def test_an_item_shows_a_judge_what_its_trace_would() -> None:
     trace = golden_trace(ITEM)
     assert (trace.trace_id, trace.model) == ("a/1", "m")
-    assert sections_of(trace, [Need.INPUT, Need.DOCUMENTS]) == [
+    assert sections_of(trace, [Need.INPUT, Need.DOCUMENTS], None) == [
         Section(name="question", text="When?"),
         Section(name="document 1", text="Monday"),
         Section(name="document 2", text="Tuesday"),
