@@ -191,7 +191,10 @@ def _verdict(item: GoldenItem, evaluator: Judged, evaluation: Evaluation) -> Can
         cost_usd=usage,
     )
     if isinstance(outcome, Score):
-        return replace(verdict, score=outcome.value, label=outcome.label)
+        # An expected score differs a little in every run: what is compared is the choice.
+        worth = None if outcome.label is None else rubric.score_of(outcome.label)
+        score = outcome.value if worth is None else worth
+        return replace(verdict, score=score, label=outcome.label)
     reason = outcome.error_type if isinstance(outcome, Failed) else outcome.reason.value
     return replace(verdict, reason=str(reason))
 

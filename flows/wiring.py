@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alerts.canary import RULE as JUDGE_RULE
 from alerts.index import build_rule
 from alerts.notifiers.index import build_notifier
 from alerts.rules.limit import Limit
@@ -170,6 +171,10 @@ def _planned(
 
 
 def _planned_rule(plan: RulePlan, whole: Plan) -> PlannedRule:
+    if plan.name == JUDGE_RULE:
+        raise ConfigurationError(
+            f"the name {JUDGE_RULE!r} is that of the alerts about judges; choose another"
+        )
     segments = whole.segments if plan.segments is None else plan.segments
     return PlannedRule(rule=build_rule(plan), plan=plan, segments=segments)
 
