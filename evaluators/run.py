@@ -21,11 +21,13 @@ MAX_MESSAGE_CHARS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """The traces one evaluator was given, each with the chance that the sample took it."""
+    """The traces one evaluator was given, each with the chance that the sample took it; None where
+    it does not count as the hour's sample.
+    """
 
     evaluator: Evaluator
     traces: Sequence[Trace]
-    probabilities: Mapping[str, float]
+    probabilities: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

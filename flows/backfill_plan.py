@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from flows.evaluate_window import Redo, outstanding
 from flows.listing import list_hour, split_waiting
+from flows.narrowing import WHOLE_HOURS, Narrowing, narrowed
 from flows.parts import Parts, PlannedEvaluator
 from flows.questions import QuestionCount
 from flows.sampling_day import sampling_day
@@ -19,6 +20,9 @@ LATELY = timedelta(days=30)
 """How far back the costs are looked at that an estimate expects."""
 
 
+_LAST_RUNS = 50
+
+
 class Only(StrEnum):
     """Which evaluations a backfill makes."""
 
@@ -28,6 +32,9 @@ class Only(StrEnum):
     """The missing and the failed ones."""
     OVER_BUDGET = "over_budget"
     """The missing ones and those that the cap left out."""
+    VERSION_CHANGED = "version_changed"
+    """Those that another version of the evaluator, or another judge, made before: what a changed
+    rubric has yet to score anew, and nothing that was never scored."""
     EVERYTHING = "everything"
     """All of them again, paid ones included."""
 
@@ -71,7 +78,8 @@ class Estimate:
     `one_call_each_usd` is what one call for each question would cost with the longest prompt and
     answer it may have, before the cap: no bound, since a failed call is tried again. `expected_usd`
     is what the questions cost if they cost as those of the last 30 days did; None where there were
-    none. Both are None when no judge is involved.
+    none. Both are None when no judge is involved. `expected_s` is how long one worker takes if it
+    is as fast as the last runs were; None where there were none.
     """
 
     windows: int
@@ -83,6 +91,13 @@ class Estimate:
     batch_price_share: float = BATCH_PRICE_SHARE
     questions: Mapping[str, int] = field(default_factory=dict)
     expected_usd: float | None = None
+    expected_s: float | None = None
+
+    @property
+    def likely_usd(self) -> float:
+        """What it may well cost: as lately, else one call for each question, up to the cap."""
+        asked = self.one_call_each_usd if self.expected_usd is None else self.expected_usd
+        return min(asked or 0.0, self.cap_usd or 0.0)
 
 
 async def estimate(
@@ -91,6 +106,7 @@ async def estimate(
     redo: Redo,
     now: datetime,
     on_window: Callable[[Window], None] | None = None,
+    narrowing: Narrowing = WHOLE_HOURS,
 ) -> Estimate:
     """Counts, by listing alone, what is outstanding in the windows. Fetches and pays nothing."""
     listed = to_fetch = 0
@@ -108,6 +124,9 @@ async def estimate(
         wanted = []
         for planned in parts.evaluators:
             sample = day.sample(planned, eligible, flagged)
+            if narrowing:
+                by_id = {ref.trace_id: ref for ref in eligible}
+                sample = narrowed(parts, window, planned, sample, by_id, narrowing)
             missing = outstanding(recorded[planned.series], sample, redo)
             evaluations[planned.evaluator.name] += len(missing)
             needed.update(missing)
@@ -127,6 +146,7 @@ async def estimate(
         batch_price_share=(parts.plan.judge or JudgePlan(model="")).batch_price_share,
         questions=dict(count.questions),
         expected_usd=_expected(parts, count, now),
+        expected_s=_expected_s(parts, sum(evaluations.values())),
     )
 
 
@@ -140,6 +160,17 @@ def _expected(parts: Parts, count: QuestionCount, now: datetime) -> float | None
     if parts.judge is None:
         return None
     return count.expected_usd(parts.store.cost_per_question(now - LATELY, parts.judge.model))
+
+
+def _expected_s(parts: Parts, evaluations: int) -> float | None:
+    """By how long an evaluation took in the last runs that made some, listing included."""
+    seconds = made = 0.0
+    for run in parts.store.runs(_LAST_RUNS):
+        outcomes = sum(run.counts.get(name, 0) for name in ("scored", "skipped", "failed"))
+        if run.kind in ("hourly", "backfill") and run.ended_at is not None and outcomes:
+            seconds += (run.ended_at - run.started_at).total_seconds()
+            made += outcomes
+    return evaluations * seconds / made if made else None
 
 
 def _is_judged(planned: PlannedEvaluator, parts: Parts) -> bool:

@@ -22,6 +22,10 @@ last answers of this one are waited for, and no more traces than these are in me
 
 Clock = Callable[[], datetime]
 
+Wanted = tuple[PlannedEvaluator, Mapping[str, float | None]]
+"""An evaluator with the trace ids it has yet to score, each with its inclusion probability; None
+where the score is not to count as the hour's sample."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
@@ -31,8 +35,7 @@ class Chunk:
     window: Window
     run_id: str
     refs: Sequence[TraceRef]
-    wanted: Sequence[tuple[PlannedEvaluator, Mapping[str, float]]]
-    """Evaluators with the trace ids they have yet to score, each with its inclusion probability."""
+    wanted: Sequence[Wanted]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ async def run_chunks(
 
 def chunks_of(
     refs: Sequence[TraceRef],
-    wanted: Sequence[tuple[PlannedEvaluator, Mapping[str, float]]],
+    wanted: Sequence[Wanted],
     window: Window,
     run_id: str,
     size: int,

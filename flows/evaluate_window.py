@@ -68,9 +68,9 @@ async def evaluate_window(
         or total.recorded
         or _drawn_anew(hour, recorded)
         or _waited_for(parts, hour)
-        or _unaccounted(parts, hour, recorded)
+        or unaccounted(parts, hour, recorded)
     )
-    told, told_hour = _without(parts, hour, total.in_batch)
+    told, told_hour = without(parts, hour, total.in_batch)
     return WindowReport(
         window=window,
         listed=len(hour.refs),
@@ -86,7 +86,7 @@ async def evaluate_window(
 
 def outstanding(
     recorded: Mapping[str, RecordedOutcome], sample: Mapping[str, float], redo: Redo
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """The part of a sample that is still to be evaluated."""
     return {
         trace_id: probability
@@ -104,7 +104,7 @@ def _drawn_anew(hour: Hour, recorded: Mapping[Series, Mapping[str, RecordedOutco
     )
 
 
-def _unaccounted(
+def unaccounted(
     parts: Parts, hour: Hour, recorded: Mapping[Series, Mapping[str, RecordedOutcome]]
 ) -> bool:
     """Whether a run recorded scores and was ended before it accounted for them."""
@@ -120,7 +120,7 @@ def _scored(recorded: Mapping[str, RecordedOutcome], sample: Mapping[str, float]
     return sum(trace_id in sample and o.kind == "score" for trace_id, o in recorded.items())
 
 
-def _without(parts: Parts, hour: Hour, series: Collection[Series]) -> tuple[Parts, Hour]:
+def without(parts: Parts, hour: Hour, series: Collection[Series]) -> tuple[Parts, Hour]:
     """The parts and the hour without those series, of which nothing can be told yet."""
     if not series:
         return parts, hour

@@ -44,6 +44,43 @@ async def look_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Ho
     known = store.listed(source, window) if done else {}
     store.record_listing(refs, clock())
     store.record_fetch_errors(errors, run_id, clock())
+    return _hour(
+        parts,
+        window,
+        refs,
+        clock,
+        late=frozenset(r.trace_id for r in refs if r.trace_id not in known)
+        if done
+        else frozenset(),
+        done_before=bool(done),
+        relisted=any(record.listed != len(refs) for record in done)
+        or any(known.get(ref.trace_id, ref) != ref for ref in refs),
+    )
+
+
+async def look_back_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Hour:
+    """The hour as it was listed when it was done; one that is not is listed now.
+
+    So what came late stays for a run that takes the whole hour. Raises SourceError and StoreError.
+    """
+    store, source = parts.store, parts.source.name
+    done = [record for record in store.windows(source, window) if record.status == "done"]
+    refs = list(store.listed(source, window).values()) if done else []
+    if not any(record.listed == len(refs) for record in done):
+        return await look_at(parts, window, run_id, clock)
+    return _hour(parts, window, refs, clock, late=frozenset(), done_before=True, relisted=False)
+
+
+def _hour(
+    parts: Parts,
+    window: Window,
+    refs: Sequence[TraceRef],
+    clock: Clock,
+    *,
+    late: frozenset[str],
+    done_before: bool,
+    relisted: bool,
+) -> Hour:
     eligible, waiting = split_waiting(refs, window, parts.plan.timing.max_wait, clock())
     day = sampling_day(parts, window)
     flagged = day.flagged(eligible)
@@ -52,11 +89,8 @@ async def look_at(parts: Parts, window: Window, run_id: str, clock: Clock) -> Ho
         refs=refs,
         eligible=eligible,
         waiting=len(waiting),
-        late=frozenset(r.trace_id for r in refs if r.trace_id not in known)
-        if done
-        else frozenset(),
-        done_before=bool(done),
-        relisted=any(record.listed != len(refs) for record in done)
-        or any(known.get(ref.trace_id, ref) != ref for ref in refs),
+        late=late,
+        done_before=done_before,
+        relisted=relisted,
         samples=[(p, day.sample(p, eligible, flagged)) for p in taking_part(parts, window)],
     )

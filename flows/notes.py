@@ -66,9 +66,20 @@ def estimate_note(counted: Estimate) -> str:
     ]
     if not total:
         return "\n".join([*lines[:1], "", "Nothing is outstanding: a run would change nothing."])
+    if counted.expected_s is not None:
+        lines += [
+            f"As fast as the last runs, one worker takes {_duration(counted.expected_s)}.",
+            "",
+        ]
     if counted.one_call_each_usd is None:
         return "\n".join([*lines, "No judge takes part: it costs no money."])
     return "\n".join([*lines, *_money(counted, counted.one_call_each_usd)])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:,.0f} minutes" if seconds < 5400 else f"{seconds / 3600:,.1f} hours"
 
 
 def _money(counted: Estimate, one_call_each_usd: float) -> list[str]:

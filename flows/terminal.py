@@ -94,15 +94,20 @@ def plain(value: Series | Segment | str, limit: int = 200) -> Text:
 
 def run_lines(report: RunReport, command: str) -> list[str]:
     """What a run did and what to type next."""
-    counts = report.counts
-    noted = [f"Note: {report.note}."] if report.note else []
+    return done_lines(report.counts, len(report.windows), report.cost_usd, report.note, command)
+
+
+def done_lines(
+    counts: Mapping[str, int], looked_at: int, cost_usd: float, note: str | None, command: str
+) -> list[str]:
+    """What the counts of a run over so many hours say, and what to type next."""
+    noted = [f"Note: {note}."] if note else []
     if not counts["windows"]:
-        nothing = f"Nothing new in {len(report.windows)} hours: all of them are evaluated."
-        return [nothing, *noted]
+        return [f"Nothing new in {looked_at} hours: all of them are evaluated.", *noted]
     skipped = f", {counts['skipped']:,} skipped" if counts["skipped"] else ""
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
     unreadable = f", {counts['unreadable']:,} traces unreadable" if counts["unreadable"] else ""
-    cost = f" Judges cost {report.cost_usd:.4f} USD." if report.cost_usd else ""
+    cost = f" Judges cost {cost_usd:.4f} USD." if cost_usd else ""
     hours = "1 hour" if counts["windows"] == 1 else f"{counts['windows']:,} hours"
     return [
         f"{hours} evaluated: {counts['listed']:,} traces listed, "

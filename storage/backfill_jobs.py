@@ -22,6 +22,8 @@ from storage.claim_records import (
 )
 from storage.claim_tables import BACKFILL_JOBS, BACKFILL_UNITS
 from storage.connected import Connected
+from storage.judge_tables import JUDGE_ACCOUNTS
+from tailwatch.caps import dollars
 from tailwatch.window import HOUR, Window
 
 _SHOWN_TROUBLES = 100
@@ -80,6 +82,9 @@ class BackfillJobs(Connected):
             .order_by(_units.hour)
             .limit(_SHOWN_TROUBLES)
         )
+        paid = select(JUDGE_ACCOUNTS.c.taken).where(
+            JUDGE_ACCOUNTS.c.scope == "run", JUDGE_ACCOUNTS.c.name == job_id
+        )
         holders = select(_units.holder).where(_units.job_id == job_id, _units.state == "claimed")
         hours: dict[UnitState, int] = {}
         counts: Counter[str] = Counter()
@@ -92,6 +97,7 @@ class BackfillJobs(Connected):
             return JobProgress(
                 hours=hours,
                 counts=UnitCounts(changed=connection.execute(changed).scalar_one(), **counts),
+                cost_usd=dollars(connection.execute(paid).scalar() or 0),
                 holders=sorted(filter(None, connection.execute(holders.distinct()).scalars())),
                 troubles=[_trouble(row) for row in connection.execute(troubles)],
             )

@@ -90,6 +90,8 @@ class JobProgress:
 
     hours: Mapping[UnitState, int]
     counts: UnitCounts
+    cost_usd: float = 0.0
+    """What its judge calls took, and may yet take where they are under way: its id is their run."""
     holders: Sequence[str] = ()
     """Who works on it now."""
     troubles: Sequence[TroubledUnit] = field(default=())

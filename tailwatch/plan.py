@@ -159,7 +159,7 @@ class JudgePlan(_PlanModel):
     `max_cost_usd_of` that of a rubric, by its name, in a run. A verdict on exactly the same
     question is used again for as long as `reuse`; 0 asks again. Questions in batches cost
     `batch_price_share` of the list price; a backfill with more than `batch_over` questions goes in
-    batches by itself, where that is set.
+    batches by itself, where that is set. One that may cost more than `ask_above_usd` asks first.
 
     At most `concurrency` calls are open at once, fewer while the endpoint refuses calls or answers
     late; `requests_per_minute` and `tokens_per_minute` are what this process asks for at the most.
@@ -174,6 +174,7 @@ class JudgePlan(_PlanModel):
     reuse: Duration = timedelta(days=30)
     batch_price_share: float = Field(default=BATCH_PRICE_SHARE, gt=0, le=1)
     batch_over: int | None = Field(default=None, ge=0)
+    ask_above_usd: float = Field(default=1.0, ge=0, le=MOST_USD)
     concurrency: int = Field(default=16, ge=1, le=1024)
     requests_per_minute: int | None = Field(default=None, ge=1)
     tokens_per_minute: int | None = Field(default=None, ge=1)

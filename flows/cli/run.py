@@ -1,17 +1,15 @@
-"""`tailwatch run` and `tailwatch backfill`: evaluation by hand, without a server."""
+"""`tailwatch run`: evaluation by hand, without a server."""
 
 import asyncio
 import uuid
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.progress import Progress, TaskID
 
-from flows.backfill_plan import Only, estimate, redo_for, with_evaluators
-from flows.batch_notes import job_json
-from flows.batch_wiring import backfill_in_batches, chooses_batches, collect_batches
+from flows.backfill_plan import Estimate, estimate
+from flows.batch_wiring import collect_batches
 from flows.cli.batches import say_progress, setting_of
 from flows.cli.context import (
     CommandContext,
@@ -19,12 +17,12 @@ from flows.cli.context import (
     console,
     now,
     parse_moment,
-    parse_range,
     progress_bar,
     say_error,
     say_json,
 )
 from flows.evaluate_window import Redo, WindowReport, redo_retryable
+from flows.narrowing import WHOLE_HOURS, Narrowing
 from flows.notes import estimate_note
 from flows.parts import Parts
 from flows.runs import RunReport, due_windows, run_windows
@@ -42,9 +40,8 @@ DryRun = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the command."""
     app.command("run")(run)
-    app.command("backfill")(backfill)
 
 
 def run(
@@ -60,7 +57,7 @@ def run(
     command = chosen(context)
     chosen_hour = None if hour is None else Window.hour_of(parse_moment(hour, "--hour"))
     if chosen_hour is not None:
-        _refuse_unfinished(chosen_hour, "--hour")
+        refuse_unfinished(chosen_hour, "--hour")
 
     async def work() -> tuple[RunReport, list[str]] | None:
         async with open_parts(command.plan_file(), command.settings) as parts:
@@ -70,10 +67,10 @@ def run(
                 else [chosen_hour]
             )
             if dry_run:
-                await _dry_run(parts, windows, redo_retryable, as_json)
+                await say_estimate(parts, windows, redo_retryable, as_json)
                 return None
             report = await run_with_progress(parts, windows, kind="hourly")
-            return report, _trusted(parts, report)
+            return report, trusted(parts, report.windows)
 
     done = asyncio.run(work())
     if done is None:
@@ -81,61 +78,6 @@ def run(
     _show(command, *done, as_json=as_json)
     if chosen_hour is None:
         _collect(command, as_json)
-
-
-def backfill(
-    context: typer.Context,
-    start: Annotated[str, typer.Option("--from", help="First hour, e.g. 2026-11-01.")],
-    end: Annotated[str, typer.Option("--to", help="End of the last hour, e.g. 2026-11-15.")],
-    evaluator: Annotated[
-        list[str] | None, typer.Option(help="Only this evaluator; may be repeated.")
-    ] = None,
-    only: Annotated[
-        Only,
-        typer.Option(
-            help="Which evaluations to make. `everything` asks judges again, and pays again, also "
-            "for questions whose verdict is known."
-        ),
-    ] = Only.MISSING,
-    dry_run: DryRun = False,
-    batch: Annotated[
-        bool | None,
-        typer.Option(
-            "--batch/--no-batch",
-            help="Put the judge's questions into batches: at a part of the price, answered within "
-            "a day. Default: where there are more of them than judge.batch_over.",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Evaluate past hours: after a rubric, a model or an evaluator changed, or an outage."""
-    command = chosen(context)
-    wanted = parse_range(start, end)
-    _refuse_unfinished(wanted, "--to")
-    windows = list(wanted.hours())
-    if not dry_run and _in_batches(command, wanted, evaluator or (), only, batch):
-        _backfill_in_batches(command, wanted, evaluator or (), only, as_json)
-        return
-
-    async def work() -> tuple[RunReport, list[str]] | None:
-        async with open_parts(command.plan_file(), command.settings) as whole:
-            parts = with_evaluators(whole, evaluator or ())
-            if dry_run:
-                await _dry_run(parts, windows, redo_for(only), as_json)
-                return None
-            report = await run_with_progress(
-                parts,
-                windows,
-                kind="backfill",
-                redo=redo_for(only),
-                ask_again=only is Only.EVERYTHING,
-                detail=f"{start} to {end}, only {only.value}",
-            )
-            return report, _trusted(parts, report)
-
-    done = asyncio.run(work())
-    if done is not None:
-        _show(command, *done, as_json=as_json)
 
 
 def _collect(command: CommandContext, as_json: bool) -> None:
@@ -149,33 +91,7 @@ def _collect(command: CommandContext, as_json: bool) -> None:
         say_progress(command, progress)
 
 
-def _in_batches(
-    command: CommandContext,
-    window: Window,
-    names: Collection[str],
-    only: Only,
-    batch: bool | None,
-) -> bool:
-    if batch is not None:
-        return batch
-    return asyncio.run(chooses_batches(setting_of(command), window, names, only))
-
-
-def _backfill_in_batches(
-    command: CommandContext, window: Window, names: Collection[str], only: Only, as_json: bool
-) -> None:
-    hours = len(list(window.hours()))
-    with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=hours)
-        setting = replace(setting_of(command), on_window=lambda _: bar.advance(task))
-        progress = asyncio.run(backfill_in_batches(setting, window, names, only))
-    if as_json:
-        say_json(job_json(progress.job, progress.batches))
-    else:
-        say_progress(command, progress)
-
-
-def _refuse_unfinished(window: Window, option: str) -> None:
+def refuse_unfinished(window: Window, option: str) -> None:
     """An hour to come, once recorded as evaluated, would be the newest one that everyone sees."""
     over = floor_hour(now())
     if window.end > over:
@@ -211,11 +127,12 @@ async def run_with_progress(
             redo=redo,
             ask_again=ask_again,
             on_window=heard,
-            on_progress=lambda window, done, total: _describe(bar, task, window, done, total),
+            on_progress=lambda window, done, total: describe_chunks(bar, task, window, done, total),
         )
 
 
-def _describe(bar: Progress, task: TaskID, window: Window, done: int, total: int) -> None:
+def describe_chunks(bar: Progress, task: TaskID, window: Window, done: int, total: int) -> None:
+    """Says beside the bar how many chunks of an hour are done, where there are several."""
     if total > 1:
         bar.update(
             task,
@@ -223,10 +140,15 @@ def _describe(bar: Progress, task: TaskID, window: Window, done: int, total: int
         )
 
 
-async def _dry_run(parts: Parts, windows: Sequence[Window], redo: Redo, as_json: bool) -> None:
-    with progress_bar() as bar:
-        task = bar.add_task("listing", total=len(windows))
-        counted = await estimate(parts, windows, redo, now(), on_window=lambda _: bar.advance(task))
+async def say_estimate(
+    parts: Parts,
+    windows: Sequence[Window],
+    redo: Redo,
+    as_json: bool,
+    narrowing: Narrowing = WHOLE_HOURS,
+) -> None:
+    """Lists the hours and says what is outstanding in them and what it may cost."""
+    counted = await counted_with_progress(parts, windows, redo, narrowing)
     if as_json:
         say_json(
             {
@@ -238,15 +160,32 @@ async def _dry_run(parts: Parts, windows: Sequence[Window], redo: Redo, as_json:
                 "one_call_each_usd": counted.one_call_each_usd,
                 "expected_usd": counted.expected_usd,
                 "cap_usd": counted.cap_usd,
+                "expected_seconds": counted.expected_s,
             }
         )
     else:
         console().print(estimate_note(counted), markup=False)
 
 
-def _trusted(parts: Parts, report: RunReport) -> list[str]:
+async def counted_with_progress(
+    parts: Parts, windows: Sequence[Window], redo: Redo, narrowing: Narrowing = WHOLE_HOURS
+) -> Estimate:
+    """The estimate of a run over the hours, with a bar while they are listed."""
+    with progress_bar() as bar:
+        task = bar.add_task("listing", total=len(windows))
+        return await estimate(
+            parts,
+            windows,
+            redo,
+            now(),
+            on_window=lambda _: bar.advance(task),
+            narrowing=narrowing,
+        )
+
+
+def trusted(parts: Parts, windows: Sequence[WindowReport]) -> list[str]:
     """How far to believe the judges that scored in a run."""
-    return trust_lines(parts, {c.series for w in report.windows for c in w.coverage if c.scored})
+    return trust_lines(parts, {c.series for w in windows for c in w.coverage if c.scored})
 
 
 def _show(
@@ -255,10 +194,15 @@ def _show(
     if as_json:
         say_json({"run_id": report.run_id, "cost_usd": report.cost_usd, **report.counts})
         return
+    say_run(run_lines(report, command.command), report.windows, trusted)
+
+
+def say_run(lines: Sequence[str], windows: Sequence[WindowReport], trusted: Sequence[str]) -> None:
+    """Prints what a run did; the coverage too, where it changed a single hour."""
     out = console()
-    for line in run_lines(report, command.command):
+    for line in lines:
         out.print(line, markup=False)
-    changed = [window for window in report.windows if window.changed]
+    changed = [window for window in windows if window.changed]
     if len(changed) == 1:
         out.print(coverage_table(changed[0].coverage))
     for line in trusted:
