@@ -1,12 +1,16 @@
 """Canaries end to end: the judge is asked over HTTP, moves, holds alerts, and is accepted."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
 
 from flows.canary_book import held_in, read_book
+from flows.canary_flow import ask_judges_again
 from flows.canary_note import canary_note, series_lines, standings
 from flows.canary_standing import judge_notes
 from flows.cli.main import app
@@ -288,3 +292,24 @@ def test_the_doctor_says_where_the_judge_stands(begin: Begin, judge: ScriptedJud
     ok, sentence = watch.with_parts(said)[0]
     assert ok is False
     assert "tailwatch canary accept" in sentence
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_the_daily_flow_asks_tells_and_leaves_a_note(
+    begin: Begin, judge: ScriptedJudge, receiver: Receiver
+) -> None:
+    watch = begin()
+    watch.canary()
+    judge.passes = TEN_OF_THE_BAD
+
+    async def daily() -> tuple[int, list[str]]:
+        moved = await ask_judges_again()
+        async with get_client() as client:
+            return moved, [str(each.data) for each in await client.read_artifacts()]
+
+    with prefect_test_harness(server_startup_timeout=120):
+        moved, (note,) = asyncio.run(daily())
+    assert moved == 1
+    assert "10 of 40 verdicts changed" in note
+    assert titles(receiver) == ["Alert: judge judge-small on faithfulness (judge_canary)"]
