@@ -136,20 +136,25 @@ def card_lines(card: Card) -> list[str]:
     """The card for a person, a line for each figure."""
     rows = [
         ("labels", f"{card.n:,} compared, {card.seen.bad:,} of them bad by people's choice"),
-        ("AUROC", f"{figure(card.auroc)}; 0.5 is chance"),
+        ("AUROC", _with(card.auroc, "; 0.5 is chance")),
         ("within models", figure(card.within)),
-        ("kappa", f"{figure(card.kappa)} on good or bad"),
+        ("kappa", _with(card.kappa, " on good or bad")),
         ("same choice", figure(card.agreed)),
-        ("precision", f"{figure(card.precision)} of what the judge calls bad is bad"),
-        ("recall", f"{figure(card.recall)} of what is bad the judge calls bad"),
+        ("precision", _with(card.precision, " of what the judge calls bad is bad")),
+        ("recall", _with(card.recall, " of what is bad the judge calls bad")),
     ]
     if card.calibration is not None:
-        rows.append(("Brier score", f"{figure(card.calibration.brier)}; 0 is best"))
-        rows.append(("calibration", f"off by {figure(card.calibration.error)} on average"))
+        rows.append(("Brier score", _with(card.calibration.brier, "; 0 is best")))
+        rows.append(("off by", _with(card.calibration.error, " on average, said less true")))
     if card.lost:
         rows.append(("no verdict", f"{card.lost:,} labelled outputs, which take no part"))
     lines = [f"  {name:<15}{text}" for name, text in rows]
     return [*lines, *_table(card)]
+
+
+def _with(estimate: Estimate, meaning: str) -> str:
+    """A figure with what it means, or why there is none."""
+    return figure(estimate) + (meaning if estimate.value is not None else "")
 
 
 def _table(card: Card) -> list[str]:

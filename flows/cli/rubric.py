@@ -134,7 +134,10 @@ def bridges(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _opening(command: CommandContext, max_cost: float | None) -> Opening:
-    """Opens the parts with another judge model, at its list price, and another cap."""
+    """Opens the parts with another judge model and another cap.
+
+    At a provider the other model has its list price; an endpoint of one's own has the plan's.
+    """
 
     @asynccontextmanager
     async def opened(model: str | None, cap_usd: float | None) -> AsyncIterator[Parts]:
@@ -143,7 +146,8 @@ def _opening(command: CommandContext, max_cost: float | None) -> Opening:
         current = settings.judge_model or (judge.model if judge else None)
         if model is not None and model != current:
             if judge is not None:
-                other = judge.model_copy(update={"model": model, "price": None, "second": None})
+                price = judge.price if settings.judge_url else None
+                other = judge.model_copy(update={"model": model, "price": price, "second": None})
                 plan = plan_file.plan.model_copy(update={"judge": other})
                 plan_file = replace(plan_file, plan=plan)
             settings = settings.model_copy(update={"judge_model": model})
