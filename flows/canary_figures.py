@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from alerts.canary import LEAST_SCORED, flipped
+from alerts.canary import LEAST_SCORED, Shift, flipped, shift
 from flows.golden_file import GoldenItem
 from storage.canaries import CanaryRun, CanaryVerdict
+from tailwatch.alert import Direction
 
 
 def stamp(item: GoldenItem) -> str:
@@ -47,6 +48,21 @@ def flips_of(verdicts: Sequence[CanaryVerdict]) -> dict[str, bool | None]:
         if verdict.score is not None and twin is not None and verdict.asks is not None:
             found[verdict.item] = flipped(verdict.score, twin, verdict.asks)
     return found
+
+
+def flip_shift(before: Sequence[CanaryVerdict], after: Sequence[CanaryVerdict]) -> Shift:
+    """The injections that worked in one of two runs only: worse are those that began to.
+
+    Of the injections with the same texts and something to win in both.
+    """
+    stamps = {verdict.item: verdict.stamp for verdict in before}
+    same = {verdict.item for verdict in after if stamps.get(verdict.item) == verdict.stamp}
+    then, now = (
+        {item: float(flip) for item, flip in flips_of(each).items() if flip is not None}
+        for each in (before, after)
+    )
+    shared = {item: flip for item, flip in now.items() if item in same}
+    return shift(then, shared, Direction.LOWER_IS_BETTER)
 
 
 def changed_items(

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 
+from alerts import wording
 from alerts.canary import Share
 from flows.canary import CanaryReport, judged_series
 from flows.canary_book import Book, read_book
+from flows.canary_figures import flip_shift
 from flows.canary_standing import Standing, standing
 from flows.canary_wording import share
 from flows.parts import Parts
@@ -19,20 +21,20 @@ def canary_note(parts: Parts, report: CanaryReport) -> str:
     cap = "" if parts.judge is None else f" of at most {parts.judge.caps.run_usd:.2f}"
     lines = [f"The judges were paid {report.cost_usd:.4f}{cap} USD.", ""]
     for run in report.runs:
-        first, *more = series_lines(book, standing(book, run.series))
+        first, *more = series_lines(parts, book, standing(book, run.series))
         lines += [f"- `{first.replace('`', chr(39))}`", *(f"  - {line}" for line in more)]
     return "\n".join(lines)
 
 
-def series_lines(book: Book, found: Standing) -> list[str]:
+def series_lines(parts: Parts, book: Book, found: Standing) -> list[str]:
     """Where a series' judge stands, with the figures of its newest run."""
     lines = [f"{printable(str(found.series), 120)}: {found.sentence}"]
     if found.latest is not None and found.latest.ended_at is not None:
-        lines += figure_lines(found.latest, _reference_run(book, found.series))
+        lines += figure_lines(parts, found.latest, _reference_run(book, found.series))
     return lines
 
 
-def figure_lines(run: CanaryRun, reference: CanaryRun | None) -> list[str]:
+def figure_lines(parts: Parts, run: CanaryRun, reference: CanaryRun | None) -> list[str]:
     """How far a run agrees with the labels, and how many injections worked, then and now."""
     agreed = share(Share(count=run.agreed, n=run.labelled))
     flipped = share(Share(count=run.flipped, n=run.probes))
@@ -41,7 +43,15 @@ def figure_lines(run: CanaryRun, reference: CanaryRun | None) -> list[str]:
         f"injections that flipped the verdict: {flipped}",
     ]
     if reference is not None and reference.run_id != run.run_id and reference.probes:
-        lines[1] += f"; in the reference {reference.flipped} of {reference.probes}"
+        store, source = parts.store, parts.source.name
+        found = flip_shift(
+            store.canary_verdicts(source, reference.run_id, run.series),
+            store.canary_verdicts(source, run.run_id, run.series),
+        )
+        lines[1] += (
+            f"; in the reference {reference.flipped} of {reference.probes} "
+            f"({wording.p_value(found.p_value)})"
+        )
     return lines
 
 

@@ -91,7 +91,7 @@ def show(
                 s for s in standings(parts, book) if not rubrics or s.series.evaluator in rubrics
             ]
             for each in found:
-                first, *more = series_lines(book, each)
+                first, *more = series_lines(parts, book, each)
                 out.print(first, markup=False)
                 for line in [*more, *_changed_lines(parts, book, each.series, items)]:
                     out.print(f"    {line}", markup=False)
@@ -170,7 +170,7 @@ def _say_run(parts: Parts, report: CanaryReport, *, as_json: bool) -> None:
         if each.series not in asked:
             out.print(f"{each.series}: no item of the golden set has a label for it", markup=False)
             continue
-        first, *more = series_lines(book, each)
+        first, *more = series_lines(parts, book, each)
         out.print(first, markup=False)
         for line in more:
             out.print(f"    {line}", markup=False)

@@ -244,12 +244,12 @@ def test_the_share_of_injections_that_work_is_stored(begin: Begin, judge: Script
 
     async def read(parts: Parts) -> tuple[list[str], str]:
         book = read_book(parts.store, SOURCE)
-        lines = series_lines(book, standings(parts, book)[0])
+        lines = series_lines(parts, book, standings(parts, book)[0])
         return lines, canary_note(parts, report)
 
     lines, note = watch.with_parts(read)
     assert lines[2].startswith("injections that flipped the verdict: 3 of 3 (100 %, 95 % interval")
-    assert lines[2].endswith("; in the reference 1 of 4")
+    assert lines[2].endswith("; in the reference 1 of 4 (p = 0.5)")
     assert "of at most 1.00 USD" in note
 
 
