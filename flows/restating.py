@@ -93,4 +93,5 @@ def _restate_summaries(parts: Parts, window: Window, *, now: datetime, restated:
             if sample.values or sample.failed
         ],
         now,
+        telemetry=plan.telemetry.otlp,
     )

@@ -32,6 +32,7 @@ from storage.sampling_days import SamplingDays
 from storage.spending import Spending
 from storage.summaries import SummaryRecords
 from storage.tail_counts import TailCounts
+from storage.telemetry import TelemetryHours
 from storage.traces import TraceRecords
 from storage.validations import ValidationRecords
 from storage.worst import WorstTraces
@@ -73,6 +74,7 @@ class Store(
     BatchRecords,
     LabelRecords,
     ValidationRecords,
+    TelemetryHours,
 ):
     """Everything that tailwatch remembers. May be used by several threads and processes at once.
 

@@ -9,6 +9,7 @@ from storage.connected import Connected
 from storage.queries import in_hours, of_any_series, of_segment, of_series
 from storage.summary_rows import coverage_of, coverage_row, summary_of, summary_row
 from storage.tables import COVERAGE, SUMMARIES
+from storage.telemetry import owe_telemetry
 from storage.upsert import upsert
 from tailwatch.alert import ScoreSummary, Segment
 from tailwatch.coverage import Coverage
@@ -46,15 +47,19 @@ class SummaryRecords(Connected):
         series: Collection[Series],
         summaries: Sequence[ScoreSummary],
         at: datetime,
+        *,
+        telemetry: bool = False,
     ) -> None:
         """Make these all the summaries that the series have in the window's hours.
 
-        Those of a segment that has no scores any more are removed.
+        Those of a segment that has no scores any more are removed. With `telemetry` the hours are
+        owed to the collector from then on, whatever becomes of the process.
         """
         earlier = SUMMARIES.delete().where(
             in_hours(SUMMARIES, source, window), of_any_series(SUMMARIES, series)
         )
-        self._write_summaries(source, summaries, at, earlier)
+        owed = [hour.start for hour in window.hours()] if telemetry else []
+        self._write_summaries(source, summaries, at, earlier, owed)
 
     def _write_summaries(
         self,
@@ -62,12 +67,14 @@ class SummaryRecords(Connected):
         summaries: Sequence[ScoreSummary],
         at: datetime,
         earlier: Delete | None = None,
+        owed: Collection[datetime] = (),
     ) -> None:
         rows = [summary_row(source, summary) | {"recorded_at": at} for summary in summaries]
         with self.database.write() as connection:
             if earlier is not None:
                 connection.execute(earlier)
             upsert(connection, SUMMARIES, rows)
+            owe_telemetry(connection, source, owed)
 
     def summaries(
         self,

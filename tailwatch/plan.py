@@ -275,6 +275,19 @@ class CanaryPlan(_PlanModel):
     daily: bool = True
 
 
+class TelemetryPlan(_PlanModel):
+    """Whether an OpenTelemetry collector is told; its address is in the environment alone.
+
+    With `otlp` each new score goes there as an event and the figures of each hour as metrics.
+    `failures` sends an event for each evaluation that failed, too. `explanations` adds the words
+    of the judges to the events, as far as `keep_text` lets them be kept.
+    """
+
+    otlp: bool = False
+    failures: bool = False
+    explanations: bool = False
+
+
 class Plan(_PlanModel):
     """Everything that decides what a run does."""
 
@@ -294,6 +307,7 @@ class Plan(_PlanModel):
     notify: tuple[NotifyPlan, ...] = ()
     keep_text: KeepText = KeepText.FULL
     retention: RetentionPlan = RetentionPlan()
+    telemetry: TelemetryPlan = TelemetryPlan()
     chunk_size: int = Field(default=500, ge=1, le=100_000)
 
     @model_validator(mode="after")
