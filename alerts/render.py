@@ -44,7 +44,7 @@ def in_full(
     elif alert.quiet_checks:
         rows.append(("quiet", f"for {alert.quiet_checks} checks in a row"))
     if alert.muted_until is not None:
-        rows.append(("muted until", wording.moment(alert.muted_until)))
+        rows.append(("muted until", wording.moment(alert.muted_until, now)))
     return "\n".join(
         [
             f"{wording.state(alert.state).upper()}  {alert.alert_id}",
@@ -53,7 +53,7 @@ def in_full(
             "",
             *(f"  {label:<{_LABEL}}{value}" for label, value in rows),
             *(["", "  monitors", *monitor_lines(alert, "    ")] if alert.monitors else []),
-            *(["", "  history", *history_lines(events, "    ")] if events else []),
+            *(["", "  history", *history_lines(events, now, "    ")] if events else []),
         ]
     )
 
@@ -72,20 +72,21 @@ def monitor_lines(alert: Alert, indent: str = "") -> list[str]:
     return lines
 
 
-def history_lines(events: Sequence[AlertEvent], indent: str = "") -> list[str]:
+def history_lines(events: Sequence[AlertEvent], now: datetime, indent: str = "") -> list[str]:
     """Who changed an alert, when and why, oldest first."""
     lines = []
     for event in events:
         who = printable(event.who, _NAME_CHARS)
         text = (
-            f"{wording.moment(event.at)}  {wording.state(event.after)} by {who}: {_safe(event.why)}"
+            f"{wording.moment(event.at, now)}  {wording.state(event.after)} by {who}: "
+            f"{_safe(event.why)}"
         )
         lines.extend(_wrapped(text, indent))
     return lines
 
 
 def _when(time: datetime, now: datetime) -> str:
-    return f"{wording.moment(time)}, {wording.length(now - time)} ago"
+    return f"{wording.moment(time, now)}, {wording.length(now - time)} ago"
 
 
 def _safe(text: str) -> str:

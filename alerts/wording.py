@@ -55,9 +55,10 @@ def p_value(p: float) -> str:
     return f"p = {p:.1g}" if p >= _SMALLEST_P else f"p < {_SMALLEST_P:.0e}"
 
 
-def moment(time: datetime) -> str:
-    """Such as `Tue 10 Nov 14:00 UTC`."""
-    return f"{time:%a} {time.day} {time:%b %H:%M} UTC"
+def moment(time: datetime, now: datetime | None = None) -> str:
+    """Such as `Tue 10 Nov 14:00 UTC`, with the year where it is not that of `now`."""
+    year = "" if now is None or now.year == time.year else f" {time.year}"
+    return f"{time:%a} {time.day} {time:%b}{year} {time:%H:%M} UTC"
 
 
 def length(span: timedelta) -> str:

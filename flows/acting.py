@@ -12,6 +12,10 @@ from tailwatch.errors import AlertChangedError, ConfigurationError
 
 def found_alert(parts: Parts, alert_id: str) -> Alert:
     """The alert whose id begins so. Raises ConfigurationError when there is none or several."""
+    if not alert_id.strip():
+        raise ConfigurationError(
+            "the alert's id is empty; `tailwatch alerts list --all` shows the ids"
+        )
     alert = parts.store.alert(alert_id, parts.source.name)
     if alert is None:
         raise ConfigurationError(

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from evaluators.yaml_size import refuse_too_large
 from tailwatch.errors import ConfigurationError, PlanError
-from tailwatch.plan import Plan
+from tailwatch.plan import FaultError, Plan
 
 
 class _PlanLoader(yaml.SafeLoader):
@@ -65,7 +65,7 @@ def read_plan(path: Path) -> PlanFile:
         plan = Plan.model_validate(document)
     except ValidationError as error:
         raise PlanError(
-            _sentence(path, root, fault["loc"], _message(fault["msg"], _shown(fault)))
+            _sentence(path, root, _location(fault), _message(fault["msg"], _shown(fault)))
             for fault in error.errors()
         ) from None
     return PlanFile(path=path, plan=plan, root=root)
@@ -131,6 +131,11 @@ def _find(node: yaml.Node, location: tuple[str | int, ...]) -> tuple[yaml.Node, 
             named.append(step)
             where = node = node.value[step]
     return where, named
+
+
+def _location(fault: ErrorDetails) -> tuple[str | int, ...]:
+    error = fault.get("ctx", {}).get("error")
+    return (*fault["loc"], *(error.location if isinstance(error, FaultError) else ()))
 
 
 def _shown(fault: ErrorDetails) -> Any:

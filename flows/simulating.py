@@ -9,9 +9,10 @@ from alerts.expectation import Expectation, expect
 from alerts.resampling import Outputs, Turned
 from flows.baselines import Pinned, read_baselines
 from flows.limit_family import limits_now
+from flows.overview import named_series
 from flows.parts import Parts
 from flows.tail_monitors import monitors_of
-from flows.tail_watch import samples_of
+from flows.tail_watch import samples_of, tail_rules
 from tailwatch.alert import ALL_TRAFFIC, Direction, Segment
 from tailwatch.errors import ConfigurationError
 from tailwatch.evaluation import Series
@@ -90,6 +91,12 @@ def simulated(
 
 def simulated_series(parts: Parts, names: Sequence[str]) -> tuple[list[Pinned], int]:
     """The baselines that can be resampled, and how many monitors share the budget in all."""
+    if not tail_rules(parts):
+        raise ConfigurationError(
+            "the plan has no tail_evidence rule, the only one that streams are drawn for; "
+            "`tailwatch alerts simulate --history` tries the other rules on the stored hours"
+        )
+    named_series(parts, names)  # refuses a name that the plan does not have
     baselines = read_baselines(parts)
     pinned = [
         each

@@ -69,6 +69,33 @@ def scores_table(summaries: Iterable[ScoreSummary], title: str) -> Table:
     return table
 
 
+def coverage_lines(accounts: Iterable[Coverage]) -> list[str]:
+    """The same as `coverage_table` for a narrow terminal."""
+    return [
+        f"{account.window.start:%Y-%m-%d %H:%M} {printable(str(account.series), 200)}: "
+        f"{account.scored} of {account.sampled} sampled scored; {account.listed} listed, "
+        f"{account.eligible} eligible, {account.late} late"
+        + (f"; {printable(_not_scored(account), 200)}" if _not_scored(account) else "")
+        for account in accounts
+    ]
+
+
+def scores_lines(summaries: Iterable[ScoreSummary], title: str) -> list[str]:
+    """The same as `scores_table` for a narrow terminal."""
+    lines, previous = [title], None
+    for summary in summaries:
+        if summary.series != previous:
+            lines.append(printable(str(summary.series), 200))
+        median = next(q.value for q in summary.quantiles if q.probability == 0.5)
+        failed = f", {summary.failed:,} failed" if summary.failed else ""
+        lines.append(
+            f"  {printable(str(summary.segment), 200)}: n {summary.n:,}, mean "
+            f"{number(summary.mean)}, P50 {number(median)}, {tail_text(summary.tail)}{failed}"
+        )
+        previous = summary.series
+    return lines
+
+
 def tail_text(tail: Quantile) -> str:
     """A tail quantile as `P10 0.41 (0.38 to 0.45)`, or that there is not enough data for it."""
     name = f"P{tail.probability * 100:.0f}"

@@ -36,8 +36,11 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 def duration(value: object) -> object:
     """A timedelta from text such as `90s`, `10m`, `6h`, `7d` or `2w`.
 
-    Anything else is handed on. Raises ValueError for text of another form.
+    Anything else is handed on. Raises ValueError for text of another form, and for a number other
+    than 0, whose unit nobody knows.
     """
+    if isinstance(value, int | float) and value:
+        raise ValueError(f"{value!r} has no unit; write s, m, h, d or w after it, as in {value!r}m")
     if not isinstance(value, str):
         return value
     match = _DURATION.fullmatch(value.strip())
@@ -312,32 +315,49 @@ class Plan(_PlanModel):
 
     @model_validator(mode="after")
     def _known_measures_and_segments(self) -> "Plan":
-        _refuse_unknown("measure", self.measures, (*MEASURES, *SIGNALS))
-        _refuse_unknown("segment", self.segments, SEGMENT_FIELDS)
-        for rule in self.rules:
+        _refuse_unknown("measure", ("measures",), self.measures, (*MEASURES, *SIGNALS))
+        _refuse_unknown("segment", ("segments",), self.segments, SEGMENT_FIELDS)
+        for number, rule in enumerate(self.rules):
             _refuse_unknown(
-                f"segment of rule {rule.name or rule.use}", rule.segments or (), self.segments
+                f"segment of rule {rule.name or rule.use}",
+                ("rules", number, "segments"),
+                rule.segments or (),
+                self.segments,
             )
         _refuse_repeated("measures", self.measures)
         _refuse_repeated("segments", self.segments)
-        _refuse_twins("rules", [rule.name or rule.use for rule in self.rules])
-        _refuse_twins("entries of notify", [entry.destination for entry in self.notify])
+        _refuse_twins("rules", "rules", [rule.name or rule.use for rule in self.rules])
+        names = [entry.destination for entry in self.notify]
+        _refuse_twins("entries of notify", "notify", names)
         return self
 
 
-def _refuse_twins(kind: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two {kind} are called {name!r}; give each its own `name`")
+class FaultError(ValueError):
+    """What is wrong between parts of a plan that are fine by themselves, and where to mend it."""
+
+    def __init__(self, message: str, location: tuple[str | int, ...]) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+def _refuse_twins(kind: str, setting: str, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            message = f"two {kind} are called {name!r}; give each its own `name`"
+            raise FaultError(message, (setting, number))
 
 
 def _refuse_repeated(setting: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name!r} is twice among the {setting}; keep one")
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            message = f"{name!r} is twice among the {setting}; keep one"
+            raise FaultError(message, (setting, number))
 
 
-def _refuse_unknown(kind: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
-    for name in given:
+def _refuse_unknown(
+    kind: str, where: tuple[str | int, ...], given: tuple[str, ...], known: tuple[str, ...]
+) -> None:
+    for number, name in enumerate(given):
         if name not in known:
-            raise ValueError(f"{name!r} is not a {kind}; known: {', '.join(known)}")
+            message = f"{name!r} is not a {kind}; known: {', '.join(known)}"
+            raise FaultError(message, (*where, number))

@@ -12,7 +12,7 @@ from alerts import wording
 from alerts.lifecycle import Advance, acknowledge, dismiss, mute, resolve
 from alerts.render import history_lines
 from flows.acting import act_on, found_alert
-from flows.cli.context import chosen, console, now, parse_moment, say_json
+from flows.cli.context import chosen, console, now, parse_moment, parse_why, say_json
 from flows.cli.notify import CLI_PATIENCE, say_reports
 from flows.notifying import SendReport, send_due
 from flows.wiring import open_parts
@@ -21,7 +21,9 @@ from tailwatch.errors import ConfigurationError
 from tailwatch.plan import duration
 
 AlertId = Annotated[str, typer.Argument(help="Its id, or the beginning of it.")]
-Why = Annotated[str, typer.Option(help="The reason; it is kept with the change.")]
+Why = Annotated[
+    str, typer.Option(help="The reason; it is kept with the change.", callback=parse_why)
+]
 Who = Annotated[str | None, typer.Option(help="Who says so. Default: the user you are.")]
 Act = Callable[[Alert, str, datetime], Advance]
 
@@ -89,7 +91,7 @@ def history(
     if as_json:
         say_json([event_record(event) for event in events])
     else:
-        for line in history_lines(events):
+        for line in history_lines(events, now()):
             console().print(line, markup=False)
 
 
@@ -106,7 +108,7 @@ def event_record(event: AlertEvent) -> dict[str, object]:
 
 def _act(context: typer.Context, alert_id: str, who: str | None, act: Act) -> None:
     command, at = chosen(context), now()
-    name = (who or getpass.getuser()).strip()
+    name = (who or "").strip() or getpass.getuser()
 
     async def work() -> tuple[Advance, list[SendReport]]:
         async with open_parts(command.plan_file(), command.settings) as parts:

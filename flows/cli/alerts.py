@@ -13,7 +13,7 @@ from flows.canary_book import held_in
 from flows.canary_standing import judge_notes
 from flows.checking import CheckReport, check_alerts, owed_checks
 from flows.cli.alert_actions import event_record, register
-from flows.cli.context import chosen, console, now, parse_moment, progress_bar, say_json
+from flows.cli.context import chosen, console, now, parse_moment, progress_bar, quantity, say_json
 from flows.cli.notify import CLI_PATIENCE, say_reports
 from flows.cli.simulate import simulate
 from flows.evidence import evidence_of
@@ -72,8 +72,8 @@ def check(
         )
     else:
         out = console()
-        opened = "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"
-        out.print(f"{len(report.checked)} hours checked, {opened} open.")
+        checked, opened = quantity(len(report.checked), "hour"), quantity(len(alerts), "alert")
+        out.print(f"{checked} checked, {opened} open.")
         if report.monitors:
             out.print(f"{report.monitors:,} monitors share the false-alarm budget.")
         for alert in alerts:

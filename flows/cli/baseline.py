@@ -11,7 +11,15 @@ import typer
 from alerts import wording
 from alerts.bridge import bridge_line, bridge_of
 from flows.baselines import Baselines, promote, read_baselines, reset
-from flows.cli.context import CommandContext, chosen, console, now, parse_moment, say_json
+from flows.cli.context import (
+    CommandContext,
+    chosen,
+    console,
+    now,
+    parse_moment,
+    parse_why,
+    say_json,
+)
 from flows.limit_family import limits_now
 from flows.overview import named_series
 from flows.parts import Parts
@@ -27,7 +35,10 @@ from tailwatch.window import floor_hour
 app = typer.Typer(help="Baselines: what series are compared with.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
-Why = Annotated[str, typer.Option("--why", help="The reason, kept with the baseline.")]
+Why = Annotated[
+    str,
+    typer.Option("--why", help="The reason, kept with the baseline.", callback=parse_why),
+]
 Named = Annotated[list[str] | None, typer.Argument(help="Evaluators or measures. Default: all.")]
 
 
@@ -172,13 +183,14 @@ def _budget_line(parts: Parts, found: Baselines, monitors: int) -> str:
 
 def _sentence(record: BaselineRecord) -> str:
     who, why = wording.text(record.who), wording.text(record.why)
-    decided = f"{wording.moment(record.decided_at)} by {who} ({why})"
+    decided = f"{_when(record.decided_at)} by {who} ({why})"
     if record.end is None:
-        return f"learning since {wording.moment(record.start)}; begun {decided}"
-    return (
-        f"{record.status} {decided}; learned from {wording.moment(record.start)} to "
-        f"{wording.moment(record.end)}"
-    )
+        return f"learning since {_when(record.start)}; begun {decided}"
+    return f"{record.status} {decided}; learned from {_when(record.start)} to {_when(record.end)}"
+
+
+def _when(time: datetime) -> str:
+    return wording.moment(time, now())
 
 
 def _family_line(monitors: Sequence[Monitor]) -> str:
@@ -231,7 +243,8 @@ def _watched(parts: Parts, names: Sequence[str]) -> list[Series]:
 
 def _none(names: Sequence[str]) -> list[Series]:
     raise ConfigurationError(
-        f"no tail_evidence rule of the plan watches {', '.join(names)}; see `baseline show`"
+        f"no tail_evidence rule of the plan watches {', '.join(names)}; see "
+        "`tailwatch baseline show`"
     )
 
 
@@ -243,4 +256,4 @@ def _newest(parts: Parts) -> datetime:
 
 
 def _who(given: str | None) -> str:
-    return given or getpass.getuser()
+    return (given or "").strip() or getpass.getuser()

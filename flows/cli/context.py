@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +32,13 @@ DEMO_PLAN = ROOT / "datasets" / "demo" / "tailwatch.yaml"
 
 LEAST_COLUMNS = 20
 
+NARROW_COLUMNS = 80
+"""With fewer columns tables are shown as lines."""
+
 _errors = Console(stderr=True, highlight=False)
+
+_command: ContextVar[str] = ContextVar("_command", default="tailwatch")
+"""How tailwatch was called, for the hints of errors, which are raised where nobody knows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,7 @@ class CommandContext:
 
     settings: Settings
     demo: bool
+    plan: Path | None = None
 
     @classmethod
     def from_environment(cls, *, plan: Path | None, demo: bool) -> "CommandContext":
@@ -53,11 +62,15 @@ class CommandContext:
             )
         elif plan is not None:
             settings = settings.model_copy(update={"plan": plan})
-        return cls(settings=settings, demo=demo)
+        made = cls(settings=settings, demo=demo, plan=plan)
+        _command.set(made.command)
+        return made
 
     @property
     def command(self) -> str:
         """How to call tailwatch with the same choices, for hints."""
+        if self.plan is not None:
+            return f"tailwatch --plan {shlex.quote(str(self.plan))}"
         return "tailwatch --demo" if self.demo else "tailwatch"
 
     def plan_file(self) -> PlanFile:
@@ -88,9 +101,23 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else wide)
 
 
+def shows_tables(out: Console) -> bool:
+    """Whether there is room for tables; where there is not, lines are read more easily."""
+    return out.width >= NARROW_COLUMNS
+
+
+def quantity(count: int, thing: str) -> str:
+    """Such as `1 alert` or `1,200 alerts`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def say_error(message: str) -> None:
-    """Prints what went wrong to standard error, without markup."""
-    _errors.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+    """Prints what went wrong to standard error, without markup.
+
+    The commands that it hints at, as in `tailwatch db upgrade`, have the choices of this call.
+    """
+    hinting = message.replace("`tailwatch ", f"`{_command.get()} ")
+    _errors.print(Text.assemble(("error: ", "bold red"), hinting), soft_wrap=True)
 
 
 def say_json(value: Any) -> None:
@@ -117,6 +144,13 @@ def progress_bar() -> Iterator[Progress]:
 def now() -> datetime:
     """The present, in UTC: the one clock of the command line."""
     return datetime.now(UTC)
+
+
+def parse_why(text: str) -> str:
+    """The reason of `--why`. Raises ConfigurationError for a blank one."""
+    if not text.strip():
+        raise ConfigurationError("--why is empty; say in a few words why, for whoever reads it")
+    return text.strip()
 
 
 def parse_moment(text: str, option: str) -> datetime:

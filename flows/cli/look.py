@@ -1,15 +1,22 @@
 """`tailwatch scores`, `coverage` and `runs`: what is in the results store."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from flows.canary_note import canary_lines
-from flows.cli.context import chosen, console, say_json
+from flows.cli.context import chosen, console, say_json, shows_tables
 from flows.overview import named_series, newest, pooled
-from flows.terminal import coverage_table, plain, scores_table
+from flows.terminal import (
+    coverage_lines,
+    coverage_table,
+    plain,
+    scores_lines,
+    scores_table,
+)
 from flows.trust import trust, trust_lines
 from flows.wiring import open_parts
 from tailwatch.alert import ScoreSummary
@@ -77,9 +84,9 @@ def scores(
         say_json([summary_record(s) | {"validation": validated.get(s.series)} for s in summaries])
     elif hourly:
         for summary in summaries:
-            console().print(scores_table([summary], f"{summary.window}"))
+            _say_scores([summary], f"{summary.window}")
     else:
-        console().print(scores_table(summaries, f"Scores, {window}"))
+        _say_scores(summaries, f"Scores, {window}")
     for line in () if as_json else notes:
         console().print(line, markup=False)
 
@@ -96,8 +103,20 @@ def coverage(
         accounts = store.coverage(source, newest(store, source, parse_span(last)))
     if as_json:
         say_json([coverage_record(account) for account in accounts])
-    else:
+    elif shows_tables(console()):
         console().print(coverage_table(accounts))
+    else:
+        for line in coverage_lines(accounts):
+            console().print(line, markup=False)
+
+
+def _say_scores(summaries: Sequence[ScoreSummary], title: str) -> None:
+    out = console()
+    if shows_tables(out):
+        out.print(scores_table(summaries, title))
+        return
+    for line in scores_lines(summaries, title):
+        out.print(line, markup=False)
 
 
 def problems(

@@ -124,7 +124,7 @@ def _lines(record: NoticeRecord, known: set[str]) -> list[str]:
     if record.state == "given_up":
         fate = f"given up after {record.attempts} attempts"
     else:
-        due = f"due {wording.moment(record.next_attempt_at)}"
+        due = f"due {wording.moment(record.next_attempt_at, now())}"
         fate = f"{record.attempts} attempts, {due}" if record.attempts else due
     lines = [f"{name}: {title}", f"    {fate}"]
     if destination not in known:

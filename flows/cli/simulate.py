@@ -58,6 +58,8 @@ def simulate(
     rules run over what is stored, as if they had been there from the start. Nothing is recorded.
     """
     command = chosen(context)
+    if history:
+        _refuse_beside_history(context)
     asked = Simulation(
         per_hour=parsed_volumes(per_hour),
         regressions=parsed_regressions(regression or (), segment or ()),
@@ -70,12 +72,25 @@ def simulate(
         async with open_parts(command.plan_file(), command.settings) as opened:
             parts = opened if budget is None else _with_budget(opened, budget)
             if history:
-                say_history(_rehearse(parts), as_json=as_json)
+                say_history(parts, _rehearse(parts), as_json=as_json)
             else:
                 found = _simulate(parts, series or (), asked)
                 say_expectations(parts, asked, found, as_json=as_json)
 
     asyncio.run(work())
+
+
+def _refuse_beside_history(context: typer.Context) -> None:
+    """Raises ConfigurationError for what the stored hours have no use for."""
+    streams = ("series", "regression", "segment", "per_hour", "weeks", "trials", "seed")
+    sources = [(name, context.get_parameter_source(name)) for name in streams]
+    given = [name for name, source in sources if source is not None and source.name != "DEFAULT"]
+    if given:
+        names = ", ".join(f"--{n.replace('_', '-')}" if n != "series" else "SERIES" for n in given)
+        raise ConfigurationError(
+            f"--history runs all rules over the stored hours as they are; leave out {names}, or "
+            "leave out --history to draw streams"
+        )
 
 
 def _with_budget(parts: Parts, weeks: float) -> Parts:

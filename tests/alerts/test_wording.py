@@ -69,6 +69,8 @@ def test_lengths(minutes: float, shown: str) -> None:
 
 def test_moments_name_the_day_the_hour_and_the_zone() -> None:
     assert wording.moment(start_of(0)) == "Mon 2 Mar 10:00 UTC"
+    assert wording.moment(start_of(0), start_of(24)) == "Mon 2 Mar 10:00 UTC"
+    assert wording.moment(start_of(0), start_of(24 * 366)) == "Mon 2 Mar 2026 10:00 UTC"
 
 
 @pytest.mark.parametrize(

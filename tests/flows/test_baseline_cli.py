@@ -39,6 +39,18 @@ def test_it_shows_the_family_the_budget_and_the_decision(
     assert "feature=search: 0.1: " in said
 
 
+def test_until_something_is_pinned_it_names_no_threshold(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = evaluated(store, 10)
+    check_alerts(parts, owed_checks(store, "memory", START + 10 * HOUR))
+    _show(parts, ["scripted"], lines=False, history=False, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("No baseline is pinned yet, so nothing is compared with one.")
+    assert "learning: 200 of 400 scored outputs" in said
+    assert "alert at" not in said
+
+
 def test_a_new_baseline_is_proposed_after_clean_days_and_not_before(store: Store) -> None:
     parts = evaluated(store, 50)
     check_alerts(parts, owed_checks(store, "memory", START + 50 * HOUR))

@@ -187,6 +187,36 @@ def test_wrong_usage_is_one_message_and_exit_code_2(
     assert "Traceback" not in error
 
 
+def test_a_hint_has_the_choices_of_the_call(project: Path, tailwatch: Tailwatch) -> None:
+    (project / "my plan.yaml").write_text(PLAN)
+
+    for choices, hint in (
+        ((), "`tailwatch db upgrade`"),
+        (("--plan", "my plan.yaml"), "`tailwatch --plan 'my plan.yaml' db upgrade`"),
+        (("--demo",), "`tailwatch --demo db upgrade`"),
+    ):
+        _, _, error = tailwatch(*choices, "alerts", "list")
+        assert hint in error
+    tailwatch("db", "upgrade")
+    _, _, error = tailwatch("--plan", "my plan.yaml", "scores")
+    assert "run `tailwatch --plan 'my plan.yaml' run` or `tailwatch --plan" in error
+
+
+def test_a_narrow_terminal_gets_lines(
+    tailwatch: Tailwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated(tailwatch)
+    monkeypatch.setenv("COLUMNS", "60")
+
+    _, scores, _ = tailwatch("scores", "--last", "2d")
+    _, coverage, _ = tailwatch("coverage")
+
+    assert "lexical_support v" in scores
+    assert "  all traffic: n 288, mean" in scores
+    assert "6 of 6 sampled scored; 6 listed" in " ".join(coverage.split())
+    assert not any("…" in said or "│" in said for said in (scores, coverage))
+
+
 def test_a_plan_with_faults_names_each_with_its_line(project: Path, tailwatch: Tailwatch) -> None:
     text = PLAN.replace("faithfulness", "faithfullness").replace("[lexical_support]", "[lexcial]")
     (project / "tailwatch.yaml").write_text(text)

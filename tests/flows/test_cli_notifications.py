@@ -80,6 +80,9 @@ def test_a_check_tells_people_and_what_they_do_is_kept_and_told(
     ("arguments", "says"),
     [
         (("alerts", "ack", "nowhere"), "no alert has the id 'nowhere'"),
+        (("alerts", "show", ""), "the alert's id is empty; `tailwatch alerts list --all` shows"),
+        (("alerts", "false-alarm", "x", "--why", " "), "--why is empty"),
+        (("baseline", "reset", "lexical_support", "--why", ""), "--why is empty"),
         (("alerts", "mute", "x", "--why", "y"), "give either --until or --for"),
         (("alerts", "mute", "x", "--why", "y", "--for", "soon"), "--for: 'soon' is not a duration"),
         (("alerts", "mute", "x", "--why", "y", "--for", "0h"), "must be longer than nothing"),

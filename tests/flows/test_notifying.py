@@ -9,7 +9,7 @@ import pytest
 from alerts.lifecycle import acknowledge, advance, dismiss, mute
 from flows.notifying import HISTORY, MAX_ATTEMPTS, pause
 from storage.store import Store
-from tailwatch.alert import AlertState
+from tailwatch.alert import AlertState, Severity
 from tailwatch.errors import AlertChangedError
 from tailwatch.plan import RulePlan
 from tailwatch.protocols import AlertMessage
@@ -221,7 +221,7 @@ def test_a_critical_alert_may_go_out_at_night(store: Store, receiver: Receiver) 
         {"name": "calm", **night},
         {"name": "woken", "even_at_night": True, **night},
     )
-    critical = parts.rules[0].plan.model_copy(update={"severity": "critical"})
+    critical = parts.rules[0].plan.model_copy(update={"severity": Severity.CRITICAL})
     rule = replace(parts.rules[0], plan=RulePlan.model_validate(critical.model_dump()))
     parts = replace(parts, rules=(rule,))
     Story(parts).check(BREACH, 14)

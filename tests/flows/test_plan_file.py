@@ -39,15 +39,34 @@ def test_a_good_plan_is_read(tmp_path: Path) -> None:
     ("old", "new", "line", "says"),
     [
         ("settle: 15m", "settle: soon", 5, "as in 6h"),
+        (
+            "settle: 15m",
+            "settle: 10",
+            5,
+            "10 has no unit; write s, m, h, d or w after it, as in 10m",
+        ),
         ("settle: 15m", "setle: 15m", 5, "not a known setting"),
         ("rate: 0.5", "rate: 1.5", 9, "less than or equal to 1"),
         ("  - use: ndcg@10", "  - options: {}", 7, "either `use`"),
         ("  name: mine\n", "", 1, "source.name: missing"),
-        ("timing:", "segments: [colour]\ntiming:", 1, "'colour' is not a segment"),
+        ("timing:", "segments: [colour]\ntiming:", 4, "'colour' is not a segment"),
         ("  settle: 15m", "  settle: 15m\n  settle: 1h", 6, "given twice"),
         ("source:", "source: [", 3, "not valid YAML"),
-        ("evaluators:", "rules: [{use: floor}, {use: floor}]\nevaluators:", 1, "two rules"),
-        ("evaluators:", "notify: [{use: slack}, {use: slack}]\nevaluators:", 1, "two entries"),
+        ("evaluators:", "rules:\n  - use: floor\n  - use: floor\nevaluators:", 8, "two rules"),
+        ("evaluators:", "notify: [{use: slack}, {use: slack}]\nevaluators:", 6, "two entries"),
+        (
+            "evaluators:",
+            "measures:\n  - cost\nevaluators:",
+            7,
+            "measures.0: 'cost' is not a measure",
+        ),
+        ("evaluators:", "measures: [cost_usd, cost_usd]\nevaluators:", 6, "twice among"),
+        (
+            "evaluators:",
+            "rules:\n  - use: floor\n    segments:\n      - colour\nevaluators:",
+            9,
+            "rules.0.segments.0: 'colour' is not a segment of rule floor",
+        ),
         (
             "evaluators:",
             "notify:\n  - use: slack\n    url_env: https://hooks.slack.com/x\nevaluators:",
@@ -105,3 +124,7 @@ def test_what_is_no_plan_at_all_is_a_plan_error(tmp_path: Path, text: str) -> No
 def test_a_missing_plan_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="TAILWATCH_PLAN"):
         read_plan(tmp_path / "none.yaml")
+
+
+def test_nothing_needs_no_unit(tmp_path: Path) -> None:
+    assert not read_plan(write(tmp_path, GOOD.replace("15m", "0"))).plan.timing.settle

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from alerts.index import build_rule
 from alerts.resampling import Turned
 from flows.baselines import read_baselines
 from flows.checking import check_alerts, owed_checks
+from flows.cli.alerts import app as alerts_app
+from flows.cli.context import CommandContext
 from flows.cli.simulate import parsed_regressions, parsed_volumes
-from flows.cli.simulated import say_expectations
-from flows.parts import Parts
+from flows.cli.simulated import say_expectations, say_history
+from flows.parts import Parts, PlannedRule
 from flows.rehearsal import rehearse
-from flows.simulating import Simulation, outputs_of, simulated
+from flows.simulating import Simulation, outputs_of, simulated, simulated_series
 from storage.store import Store
 from tailwatch.alert import Segment
 from tailwatch.errors import ConfigurationError
+from tailwatch.plan import RulePlan
 from tailwatch.window import HOUR
 from tests.builders import START
 from tests.flows.parts import migrated_store
@@ -115,6 +120,49 @@ def test_a_project_that_still_learns_is_told_how_far_it_is(store: Store) -> None
 
     with pytest.raises(ConfigurationError, match="learning: 200 of"):
         simulated(parts, [], LITTLE)
+
+
+def rule_of(**plan: object) -> PlannedRule:
+    read = RulePlan.model_validate({"series": ("scripted",)} | plan)
+    return PlannedRule(rule=build_rule(read), plan=read, segments=("feature",))
+
+
+def test_every_rule_is_rehearsed_and_the_limits_share_the_budget_of_streams(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The regression is seen by the tail rule and by a strict limit, as one incident."""
+    limit = rule_of(use="limit", options={"line": 0.4, "share": 0.2})
+    tail_alone = evaluated(store, 96)
+    parts = replace(tail_alone, rules=(*tail_alone.rules, limit, rule_of(use="coverage")))
+    monkeypatch.setenv("COLUMNS", "60")
+
+    say_history(parts, rehearse(parts), as_json=False)
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 alert opened, 0 came back" in said
+    assert "6 monitors share the budget" in said
+    assert "each rule takes part: tail_evidence 1, limit 1, coverage 0." in said
+    check_alerts(parts, owed_checks(store, "memory", START + 60 * HOUR))
+    (pinned,), monitors = simulated_series(parts, ["scripted"])
+    assert (pinned.watched.series, monitors) == (SERIES, 6)
+    say_expectations(parts, LITTLE, [], as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The others of the plan (limit, coverage) are tried on the stored hours" in said
+    with pytest.raises(ConfigurationError, match="neither an evaluator nor a measure"):
+        simulated_series(parts, ["scribbled"])
+    with pytest.raises(ConfigurationError, match="the plan has no tail_evidence rule"):
+        simulated_series(replace(parts, rules=(limit,)), [])
+
+
+def test_the_stored_hours_have_no_use_for_regressions() -> None:
+    asked = ["simulate", "--history", "--regression", "5%", "ndcg@10", "--seed", "3"]
+    said = (
+        CliRunner()
+        .invoke(alerts_app, asked, obj=CommandContext.from_environment(plan=None, demo=True))
+        .exception
+    )
+    assert isinstance(said, ConfigurationError)
+    assert "leave out SERIES, --regression, --seed" in str(said)
 
 
 @pytest.mark.parametrize(
