@@ -8,6 +8,8 @@ from flows.backfill_plan import Estimate
 from flows.batch_notes import progress_lines
 from flows.batches import Progress
 from flows.checking import CheckReport
+from flows.driving import BackfillReport
+from flows.job_notes import job_note
 from flows.notes import check_note, estimate_note, run_note
 from flows.runs import RunReport
 from tailwatch.alert import Alert
@@ -23,6 +25,20 @@ async def leave_run_artifacts(kind: str, report: RunReport) -> None:
         )
     await acreate_markdown_artifact(
         markdown=run_note(report), key=f"{kind}-run", description="What this run did"
+    )
+
+
+async def leave_backfill_artifacts(report: BackfillReport) -> None:
+    """The receipt of a backfill; the coverage is that of the hours which this run did itself."""
+    rows = [_coverage_row(c) for w in report.here for c in w.coverage]
+    if rows:
+        await acreate_table_artifact(
+            table=rows, key="backfill-coverage", description="What became of every sampled trace"
+        )
+    await acreate_markdown_artifact(
+        markdown=job_note(report.job, report.progress),
+        key="backfill-run",
+        description="What this backfill did",
     )
 
 

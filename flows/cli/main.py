@@ -17,6 +17,7 @@ from flows.cli import (
     dataset,
     demo,
     export,
+    jobs,
     judge,
     label,
     look,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 run.register(app)
 backfill.register(app)
+jobs.register(app)
 look.register(app)
 spend.register(app)
 export.register(app)
