@@ -1,18 +1,20 @@
 """What judges were paid, added up from the books."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import Column, ColumnElement, Select, and_, case, func, select
 
 from storage.connected import Connected
 from storage.judge_statements import LOST, RESERVED, SETTLED
-from storage.judge_tables import JUDGE_CALLS, JUDGE_REUSES
-from tailwatch.caps import utc_day
+from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_REUSES
+from tailwatch.caps import dollars, utc_day
 from tailwatch.window import Window
 
 SpendBy = Literal["day", "run", "evaluator", "judge"]
+
+_SURELY_SETTLED: Final = timedelta(days=7)
 
 _GROUPS: Final[dict[SpendBy, str]] = {
     "day": "day",
@@ -80,6 +82,24 @@ class Spending(Connected):
         spent = {_name(row[0]): _spend(row, known.get(_name(row[0]), 0)) for row in calls}
         only_known = {name: Spend(name=name, reused=n) for name, n in known.items()}
         return [each for _, each in sorted((only_known | spent).items())]
+
+    def paid_in_all(self, now: datetime) -> float:
+        """What judges were paid, in USD, since the store exists: a number that only grows.
+
+        Of the last week the settled calls; of the time before all that its days took, so that a
+        call that nobody settled counts a week later, at its worst case.
+        """
+        since = utc_day(now) - _SURELY_SETTLED
+        calls, accounts = JUDGE_CALLS.c, JUDGE_ACCOUNTS.c
+        recent = select(func.coalesce(func.sum(calls.cost_usd), 0.0)).where(
+            calls.day >= since, calls.state == SETTLED
+        )
+        before = select(func.coalesce(func.sum(accounts.taken), 0)).where(
+            accounts.scope == "day", accounts.name < f"{since:%Y-%m-%d}"
+        )
+        with self.database.read() as connection:
+            taken = int(connection.execute(before).scalar_one())
+            return dollars(taken) + float(connection.execute(recent).scalar_one())
 
     def cost_per_question(self, since: datetime, judge: str) -> dict[str, float]:
         """What one question of each evaluator cost on average from that UTC day on, in USD.

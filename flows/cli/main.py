@@ -21,6 +21,7 @@ from flows.cli import (
     judge,
     label,
     look,
+    metrics,
     notify,
     rubric,
     run,
@@ -46,6 +47,7 @@ jobs.register(app)
 look.register(app)
 spend.register(app)
 export.register(app)
+metrics.register(app)
 label.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(baseline.app, name="baseline")
