@@ -1,6 +1,8 @@
 """The alert check as a Prefect flow, on its own schedule: silence is noticed too."""
 
+import asyncio
 from datetime import UTC, datetime
+from logging import INFO, WARNING
 
 from prefect import flow
 from prefect.logging import get_run_logger
@@ -14,6 +16,7 @@ from flows.checking import owed_checks
 from flows.notifying import send_due
 from flows.plan_file import read_plan
 from flows.schedule import scheduled_start
+from flows.telemetry import send_telemetry, telemetry_line
 from flows.wiring import open_parts
 from tailwatch.settings import Settings
 from tailwatch.window import Window
@@ -25,7 +28,8 @@ async def check_alerts() -> int:
 
     It works from the stored scores alone, so an hour whose evaluation never came is seen as one
     without data. Messages are sent when everything is recorded; a destination that does not answer
-    delays nothing else, and what it did not get is sent by a later check.
+    delays nothing else, and what it did not get is sent by a later check. Then
+    the collector is told, where the plan has one.
     """
     log = get_run_logger()
     settings = Settings()
@@ -40,10 +44,15 @@ async def check_alerts() -> int:
             parts.store, source, parts.destinations, clock=lambda: datetime.now(UTC)
         )
         emit_alert_events(parts.store, source, report.events)
+        told = await asyncio.to_thread(
+            send_telemetry, parts.store, parts.plan, lambda: datetime.now(UTC)
+        )
     for event in report.events:
         log.info("alert %s: %s", event.alert_id, event.after)
     for each in sent:
         if each.error is not None:
             log.warning("messages to %s wait in the outbox: %s", each.destination, each.error)
+    if told is not None:
+        log.log(INFO if told.why is None else WARNING, telemetry_line(told))
     await leave_check_artifact(report, alerts, held)
     return len(alerts)

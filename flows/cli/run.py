@@ -26,6 +26,7 @@ from flows.narrowing import WHOLE_HOURS, Narrowing
 from flows.notes import estimate_note
 from flows.parts import Parts
 from flows.runs import RunReport, due_windows, run_windows
+from flows.telemetry import send_telemetry, telemetry_line
 from flows.terminal import coverage_table, run_lines
 from flows.trust import trust_lines
 from flows.wiring import open_parts
@@ -76,6 +77,7 @@ def run(
     if done is None:
         return
     _show(command, *done, as_json=as_json)
+    _tell_collector(command, as_json)
     if chosen_hour is None:
         _collect(command, as_json)
 
@@ -89,6 +91,17 @@ def _collect(command: CommandContext, as_json: bool) -> None:
         return
     for progress in advanced if not as_json else ():
         say_progress(command, progress)
+
+
+def _tell_collector(command: CommandContext, as_json: bool) -> None:
+    """Tells the collector what it is owed, where the plan has one; a fault is said, no more."""
+    plan = command.plan_file().plan
+    with command.store() as store:
+        report = send_telemetry(store, plan, now)
+    if report is not None and report.why is not None:
+        say_error(telemetry_line(report))
+    elif report is not None and not as_json:
+        console().print(telemetry_line(report), markup=False)
 
 
 def refuse_unfinished(window: Window, option: str) -> None:
