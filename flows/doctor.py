@@ -1,6 +1,7 @@
 """What is configured, what answers, and what is missing, in sentences with the cure."""
 
 import importlib.util
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +12,11 @@ from flows.judges import opened_judges
 from flows.parts import Parts
 from flows.plan_file import PlanFile, read_plan
 from flows.runs import due_windows
+from flows.telemetry_otlp import SIGNALS, why_not
 from flows.wiring import CACHE_FOLDER, build_parts, opened_store
 from storage.store import Store
 from tailwatch.errors import ConfigurationError, StoreError
+from tailwatch.plan import Plan
 from tailwatch.settings import Settings
 
 STALE_CANARY = timedelta(days=3)
@@ -70,6 +73,8 @@ async def _parts(
             yield Checked("source", health.ok, health.sentence)
             yield _embeddings()
             yield _judge(parts)
+            for checked in _telemetry(parts.plan):
+                yield checked
             if store_ok:
                 for canary in _canaries(parts, now):
                     yield canary
@@ -105,6 +110,17 @@ def _judge(parts: Parts) -> Checked:
         f"{parts.judge.model}, at most {parts.judge.caps.run_usd:.2f} USD a run "
         f"(not called: that would cost money){stands_in}",
     )
+
+
+def _telemetry(plan: Plan) -> Iterator[Checked]:
+    """Whether the collector that the plan tells can be told at all; it is not asked."""
+    if not plan.telemetry.otlp:
+        return
+    missing = [why for signal in SIGNALS if (why := why_not(signal, os.environ)) is not None]
+    for why in missing:
+        yield Checked("telemetry", False, why)
+    if not missing:
+        yield Checked("telemetry", True, "scores and figures go to a collector")
 
 
 def _canaries(parts: Parts, now: datetime) -> Iterator[Checked]:

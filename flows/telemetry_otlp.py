@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from flows.metrics import Metric, Point
 from flows.telemetry_events import EVENT_NAME, Event
 from tailwatch import __version__
 
 Signal = Literal["logs", "metrics"]
+SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 
 ATTEMPT_S: Final = 30.0
 """How long one request may take with its tries, whatever the environment allows."""

@@ -83,6 +83,16 @@ def test_scores_reach_a_collector_that_was_not_there_at_first(
     ]
 
 
+def test_the_doctor_says_whether_a_collector_can_be_told(
+    tailwatch: Tailwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = tailwatch("doctor")
+    assert code == 1
+    assert "no logs are sent: set OTEL_EXPORTER_OTLP_ENDPOINT" in out
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    assert "scores and figures go to a collector" in tailwatch("doctor")[1]
+
+
 def test_figures_are_printed_and_written(tailwatch: Tailwatch, tmp_path: Path) -> None:
     tailwatch("run", "--hour", f"{START:%Y-%m-%dT%H}")
     code, out, _ = tailwatch("metrics")
