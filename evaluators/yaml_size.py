@@ -21,8 +21,8 @@ def refuse_too_large(root: yaml.Node | None, what: str) -> None:
             sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
             if sizes[id(node)] > MOST_NODES:
                 raise ConfigurationError(
-                    f"{what}:{node.start_mark.line + 1}: it stands for more than {MOST_NODES:,} "
-                    "values; aliases (*name) repeat what they stand for"
+                    f"{what}:{node.start_mark.line + 1}: it stands for more than "
+                    f"{MOST_NODES:,} values; aliases (*name) repeat what they stand for"
                 )
         elif id(node) not in sizes:
             open_nodes.add(id(node))
@@ -30,7 +30,8 @@ def refuse_too_large(root: yaml.Node | None, what: str) -> None:
             for child in children:
                 if id(child) in open_nodes:
                     raise ConfigurationError(
-                        f"{what}:{child.start_mark.line + 1}: a value holds itself, by an alias (*name)"
+                        f"{what}:{child.start_mark.line + 1}: a value holds itself, by an alias "
+                        "(*name)"
                     )
                 stack.append((child, False))
 

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from evaluators.questions import PlainForm
-from evaluators.questions import PlainForm
 from evaluators.rubric import RubricEvaluator
 from evaluators.rubric_file import Rubric
 from flows.evaluate_window import evaluate_window
