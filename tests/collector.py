@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,12 +36,13 @@ class LoopbackCollector:
 
     With `down` everything gets that status; with `down_after` all but the first requests for logs
     do; `refuses_metrics` answers those alone with 400. `rejects` is how many records of each
-    request for logs it says it dropped.
+    request for logs it says it dropped. With `dribbles` its headers never end.
     """
 
     down: int | None = None
     down_after: int | None = None
     refuses_metrics: bool = False
+    dribbles: bool = False
     rejects: int = 0
     port: int = 0
     events: list[TakenEvent] = field(default_factory=list)
@@ -58,6 +60,9 @@ class LoopbackCollector:
                 if self.headers.get("Content-Encoding") == "gzip":
                     content = gzip.decompress(content)
                 collector.headers.append(dict(self.headers))
+                for _ in range(40 if collector.dribbles else 0):
+                    self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    time.sleep(0.05)
                 status, answer = collector.answer(self.path, content)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/x-protobuf")

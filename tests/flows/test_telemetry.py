@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alerts.summaries import summarize
-from flows import telemetry
+from flows import telemetry, telemetry_otlp
 from flows.runs import run_windows
 from flows.telemetry import TelemetryReport, send_telemetry, telemetry_line
 from flows.telemetry_events import event_of
@@ -155,6 +155,17 @@ def test_a_collector_that_is_gone_and_comes_back(
     with LoopbackCollector(port=gone.port) as back:
         assert send(store) == TelemetryReport(events=1, hours=1)
         assert len(back.events) == 1
+
+
+def test_a_collector_that_answers_for_ever_is_left(
+    store: Store, collector: LoopbackCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every byte that comes begins the time-out of the connection anew."""
+    monkeypatch.setattr(telemetry_otlp, "ATTEMPT_S", 0.5)
+    changed(store)
+    collector.dribbles = True
+    assert "figures were not sent: the collector did not answer" in str(send(store).why)
+    assert store.count_owed_telemetry(SOURCE) == 1
 
 
 def test_it_goes_on_where_it_broke_off(
