@@ -35,8 +35,9 @@ def restate(
             store.set_sample(source, planned.series, hour.window, sample)
     recorded = store.recorded(source, hour.series, hour.window)
     coverage = [_account(hour, p.series, sample, recorded[p.series]) for p, sample in hour.samples]
-    store.record_coverage(source, coverage)
+    # the account last: while it does not fit what is recorded, the next run restates the hour
     _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
+    store.record_coverage(source, coverage)
     settled = clock() >= hour.window.end + parts.plan.timing.settle
     if finish and (hour.done_before or (settled and not parts.partial)):
         store.finish_window(
