@@ -27,6 +27,8 @@ _PlanLoader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
+_MOST_SHOWN = 200
+
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
@@ -143,14 +145,20 @@ def _shown(fault: ErrorDetails) -> Any:
     return None if ".".join(map(str, fault["loc"])).endswith("_env") else fault["input"]
 
 
+def _cut(given: Any) -> str:
+    """What was given, as much of it as a sentence bears."""
+    text = repr(given)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
 def _message(message: str, given: Any) -> str:
     text = message.removeprefix("Value error, ")
     if text == "Extra inputs are not permitted":
         return "not a known setting here; see docs/plan.md for those that are"
     if text.startswith("Input should be a valid dictionary"):
-        return f"must hold settings, as in `use: NAME` (got {given!r})"
+        return f"must hold settings, as in `use: NAME` (got {_cut(given)})"
     if text == "Field required":
         return "missing; it has to be given"
     if isinstance(given, str | int | float) and repr(given) not in text:
-        return f"{text} (got {given!r})"
+        return f"{text} (got {_cut(given)})"
     return text
