@@ -11,6 +11,7 @@ test: setup  ## Set up, then run the tests
 
 torture: setup  ## The survival tests in their long form: a hundred kills, ten thousand cases a parser
 	TAILWATCH_TORTURE=1 $(BIN)/python -m pytest tests/survival
+	TAILWATCH_TORTURE=1 $(BIN)/python -m pytest tests/storage/test_judge_caps.py
 
 check: lint types contracts  ## Everything CI checks besides the tests
 
