@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, Table, select
 
+from storage.bulk import insert_many
 from storage.canary_tables import CANARY_REFERENCES, CANARY_RUNS, CANARY_VERDICTS
 from storage.connected import Connected
 from storage.queries import of_series
@@ -120,17 +121,23 @@ class CanaryRecords(Connected):
     ) -> bool:
         """Pin a reference; the earlier ones stay as history. Says whether it was written.
 
-        With `only_first` nothing is written where the series has a reference already.
+        With `only_first` nothing is written where the series has a reference already; of two that
+        are pinned so at once, one is written.
         """
-        table = CANARY_REFERENCES
+        table, row = CANARY_REFERENCES, _row(source, reference.series, reference)
         there = select(table.c.run_id).where(
             table.c.source == source, of_series(table, reference.series)
         )
         with self.database.write() as connection:
-            if only_first and connection.execute(there.limit(1)).first() is not None:
+            if not only_first:
+                upsert(connection, table, [row])
+                return True
+            if connection.execute(there.limit(1)).first() is not None:
                 return False
-            upsert(connection, table, [_row(source, reference.series, reference)])
-        return True
+            first = [row | {"first": True}]
+            insert_many(connection, table, first, lambda insert: insert.on_conflict_do_nothing())
+            written = connection.execute(there.where(table.c.first)).scalar()
+            return written == reference.run_id
 
     def canary_references(self, source: str) -> list[CanaryReference]:
         """Every decision about a reference, oldest first; the last of a series is in force."""
@@ -142,7 +149,7 @@ class CanaryRecords(Connected):
         )
         with self.database.read() as connection:
             return [
-                CanaryReference(series=series_of(row), **_fields(row, CANARY_REFERENCES))
+                CanaryReference(series=series_of(row), **_fields(row, CANARY_REFERENCES, "first"))
                 for row in connection.execute(query).mappings()
             ]
 

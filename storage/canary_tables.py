@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Table
+from sqlalchemy import Index, Table
 
 from storage.columns import Row, amount, count, json, moment, text
 
@@ -63,9 +63,14 @@ class CanaryVerdictRow(Row, table=True):
 
 
 class CanaryReferenceRow(Row, table=True):
-    """The run that later ones of a series are compared with, from `decided_at` on."""
+    """The run that later ones of a series are compared with, from `decided_at` on.
+
+    `first` is true for the one that was pinned without a person's decision, and NULL for the
+    others: so the unique index, in which NULLs differ, lets a series have one.
+    """
 
     __tablename__ = "canary_references"
+    __table_args__ = (Index(None, "source", "evaluator", "version", "judge", "first", unique=True),)
 
     source: str = text(primary_key=True)
     evaluator: str = text(primary_key=True)
@@ -75,6 +80,7 @@ class CanaryReferenceRow(Row, table=True):
     run_id: str = text()
     who: str = text()
     why: str = text()
+    first: bool | None
 
 
 _TABLES = Row.metadata.tables

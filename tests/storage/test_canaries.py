@@ -1,15 +1,21 @@
 """Canary runs in both stores: written twice they are there once, and read as they were written."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from alembic import command
+from sqlalchemy import select
 
 from storage.canaries import CanaryReference, CanaryRun, CanaryVerdict
+from storage.canary_tables import CANARY_REFERENCES
 from storage.store import Store
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR
 from tests.storage.examples import NOW, SOURCE
+from tests.storage.test_schema import config_for
 
 SERIES = Series(evaluator="faithfulness", version="1", judge="judge-small")
 OTHER = replace(SERIES, evaluator="refusal")
@@ -74,3 +80,50 @@ def test_the_first_reference_is_pinned_once_and_later_ones_are_kept_beside_it(
     mine = [r for r in store.canary_references(SOURCE) if r.series == SERIES]
     assert mine == [first, second]
     assert store.canary_references("elsewhere") == []
+
+
+def test_of_two_first_references_pinned_at_once_one_is_there(store: Store) -> None:
+    many = [replace(SERIES, version=str(number)) for number in range(20)]
+    together = Barrier(2)
+
+    def pin(number: int) -> list[bool]:
+        written = []
+        for series in many:
+            reference = CanaryReference(
+                series=series,
+                run_id=f"r{number}",
+                decided_at=NOW + number * HOUR,
+                who="tailwatch",
+                why="the first",
+            )
+            together.wait(timeout=60)
+            written.append(store.pin_canary_reference(SOURCE, reference, only_first=True))
+        return written
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(pin, (1, 2))
+    assert [mine != theirs for mine, theirs in zip(one, other, strict=True)] == [True] * len(many)
+    winners = {str(n): "r1" if mine else "r2" for n, mine in enumerate(one)}
+    pinned = store.canary_references(SOURCE)
+    assert len(pinned) == len(many)
+    assert {each.series.version: each.run_id for each in pinned} == winners
+
+
+def test_an_older_store_keeps_its_references_and_the_earliest_of_each_is_the_first(
+    store: Store,
+) -> None:
+    first = CanaryReference(series=SERIES, run_id="r1", decided_at=NOW, who="tailwatch", why="")
+    given = [
+        first,
+        replace(first, run_id="r2", decided_at=NOW + HOUR),
+        replace(first, series=OTHER),
+    ]
+    for reference in given:
+        store.pin_canary_reference(SOURCE, reference)
+    command.downgrade(config_for(store), "0010")
+    store.upgrade()
+    assert sorted(store.canary_references(SOURCE), key=str) == sorted(given, key=str)
+    columns = CANARY_REFERENCES.c
+    with store.database.read() as connection:
+        found = connection.execute(select(columns.evaluator, columns.run_id).where(columns.first))
+        assert set(found.tuples()) == {("faithfulness", "r1"), ("refusal", "r1")}
