@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alerts.canary import Compared, Hold, Shift, holds, is_about_judge
 from alerts.incidents import monitors_of
+from flows.canary_figures import is_complete
 from flows.canary_wording import hold_sentence
 from storage.canaries import CanaryReference, CanaryRun
 from storage.store import Store
@@ -51,6 +52,21 @@ class Book:
             if reference is not None and reference.run_id == run.compared_with:
                 found.append(Compared(at=run.ended_at, shift=shift_of(run)))
         return sorted(found, key=lambda each: each.at)
+
+    def needed_verdicts(self) -> set[tuple[Series, str]]:
+        """The series and ids of the runs whose verdicts are still compared with, or shown: the
+        reference in force, the newest complete run, and the newest compared one with its partner.
+        """
+        needed = set()
+        for series in self.series():
+            runs, reference = self.runs_of(series), self.reference(series)
+            complete = [run.run_id for run in runs if is_complete(run)]
+            compared = [run for run in runs if run.compared_with is not None]
+            ids = {*complete[-1:], *(run.run_id for run in compared[-1:])}
+            ids |= {run.compared_with for run in compared[-1:] if run.compared_with is not None}
+            ids |= {reference.run_id} if reference is not None else set()
+            needed |= {(series, run_id) for run_id in ids}
+        return needed
 
     def holds(self, series: Series) -> list[Hold]:
         """When the series' judge counted as moved."""

@@ -1,16 +1,20 @@
 """Forgetting what is old, an hour at a time: texts first, then scores; summaries stay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, null, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, null, select, update
 
+from storage.canary_tables import CANARY_RUNS, CANARY_VERDICTS
 from storage.connected import Connected
 from storage.judge_tables import JUDGE_VERDICTS
 from storage.keep import NOT_KEPT, kept_json
+from storage.queries import of_series
+from storage.rows import series_of
 from storage.tables import EVALUATIONS, FETCH_ERRORS, TRACES
+from tailwatch.evaluation import Series
 from tailwatch.plan import KeepText
 
 _DETAILS = (
@@ -23,12 +27,15 @@ _BATCH = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """How much was forgotten: traces whose texts went, evaluations, traces, unreadable places."""
+    """How much was forgotten: traces whose texts went, evaluations, traces, unreadable places, and
+    verdicts of canaries on single items.
+    """
 
     texts: int = 0
     evaluations: int = 0
     traces: int = 0
     unreadable: int = 0
+    canary_verdicts: int = 0
 
     def __add__(self, other: "Forgotten") -> "Forgotten":
         return Forgotten(
@@ -36,6 +43,7 @@ class Forgotten:
             evaluations=self.evaluations + other.evaluations,
             traces=self.traces + other.traces,
             unreadable=self.unreadable + other.unreadable,
+            canary_verdicts=self.canary_verdicts + other.canary_verdicts,
         )
 
 
@@ -119,6 +127,42 @@ class Retention(Connected):
                     )
                 )
         return total + Forgotten(unreadable=unreadable)
+
+    def forget_canary_verdicts(
+        self,
+        source: str,
+        before: datetime,
+        needed: Collection[tuple[Series, str]],
+        *,
+        rehearse: bool = False,
+    ) -> Forgotten:
+        """The verdicts on single items of canaries that began before that time, but for those of
+        the `needed` series and run ids. The runs with their figures stay, and so do references.
+        """
+        old, theirs = CANARY_RUNS.c, CANARY_VERDICTS.c
+        keys = [column.name for column in CANARY_RUNS.primary_key.columns]
+        query = (
+            select(*(old[name] for name in keys), func.count().label("verdicts"))
+            .join(CANARY_VERDICTS, and_(*(old[name] == theirs[name] for name in keys)))
+            .where(old.source == source, old.started_at < before)
+            .group_by(*(old[name] for name in keys))
+        )
+        with self.database.read() as connection:
+            found = [
+                (series_of(row), row["run_id"], int(row["verdicts"]))
+                for row in connection.execute(query).mappings()
+            ]
+        gone = [each for each in found if each[:2] not in needed]
+        for series, run_id, _ in gone if not rehearse else ():
+            with self.database.write() as connection:
+                connection.execute(
+                    delete(CANARY_VERDICTS).where(
+                        theirs.source == source,
+                        theirs.run_id == run_id,
+                        of_series(CANARY_VERDICTS, series),
+                    )
+                )
+        return Forgotten(canary_verdicts=sum(verdicts for _, _, verdicts in gone))
 
 
 def _forget_texts(connection: Connection, source: str, hour: datetime) -> None:

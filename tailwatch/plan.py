@@ -261,7 +261,7 @@ class RetentionPlan(_PlanModel):
     """How long the store remembers single traces; None is for ever. Summaries always stay.
 
     After `texts` the texts of traces go, with the explanations and messages that quote them; after
-    `scores` the traces and their evaluations.
+    `scores` the traces and their evaluations, and what canaries said about single items.
     """
 
     texts: Duration | None = Field(default=None, ge=timedelta(days=1))

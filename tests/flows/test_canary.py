@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from flows.canary_note import canary_note, series_lines, standings
 from flows.canary_standing import judge_notes
 from flows.cli.main import app
 from flows.doctor import examine
+from flows.forgetting import forget_old, forgotten_line
 from flows.parts import Parts
 from storage.store import Store
 from tailwatch.evaluation import Series
+from tailwatch.plan import RetentionPlan
 from tests.flows.canary_story import (
     DEAR,
     FAITHFULNESS,
@@ -200,6 +203,35 @@ def test_a_run_over_the_cap_is_no_reference_and_no_comparison(begin: Begin) -> N
     assert report.cost_usd <= 0.008
     assert watch.store.canary_references(SOURCE) == []
     assert "over_budget" in sentences(watch)[0]
+
+
+def test_old_verdicts_are_forgotten_but_not_those_that_are_compared_with(
+    begin: Begin, judge: ScriptedJudge
+) -> None:
+    watch = begin()
+    for _ in range(4):
+        watch.canary()
+    judge.down = True
+    watch.canary()  # the newest run is not complete: an older one is what can be accepted
+    judge.down = False
+    watch.day += 30
+    plan = RetentionPlan(scores=timedelta(days=14))
+
+    async def forget(parts: Parts) -> str:
+        kept = parts.plan.model_copy(update={"retention": plan})
+        return forgotten_line(forget_old(parts.store, kept, watch.now), False)
+
+    assert f"{3 * (ITEMS + 4)} verdicts of canaries" in watch.with_parts(forget)
+    assert watch.with_parts(forget).startswith("Nothing is older")
+    verdicts = watch.store.canary_verdicts
+    assert [
+        run.run_id
+        for run in watch.store.canary_runs(SOURCE)
+        if verdicts(SOURCE, run.run_id, run.series)
+    ] == ["run-1", "run-4"]
+    watch.accept()
+    compared = watch.canary().runs[0]
+    assert (compared.compared_with, compared.pairs) == ("run-4", ITEMS)
 
 
 def _probes_scored(watch: Watch) -> int:

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import text
 
+from storage.canaries import CanaryReference, CanaryRun, CanaryVerdict
 from storage.retention import Forgotten
 from storage.store import Store
 from tailwatch.evaluation import Series
@@ -88,6 +89,38 @@ def test_one_that_is_stopped_leaves_whole_hours_and_goes_on(store: Store) -> Non
     assert store.forget_scores(SOURCE, BEFORE).evaluations == 2
     samples = store.score_samples(SOURCE, [FAITHFULNESS], DAY)
     assert [sample.window for sample in samples] == HOURS[2:]
+
+
+def test_verdicts_of_old_canaries_go_but_for_those_that_are_needed(store: Store) -> None:
+    for number, window in enumerate(HOURS):
+        for series in (FAITHFULNESS, FAILING):
+            run = CanaryRun(
+                run_id=f"r{number}", series=series, started_at=window.start, golden="g", items=3
+            )
+            store.record_canary_run(SOURCE, run)
+            verdicts = [CanaryVerdict(item=item, stamp="s", score=1.0) for item in "abc"]
+            store.record_canary_verdicts(SOURCE, run.run_id, series, verdicts)
+    reference = CanaryReference(
+        series=FAITHFULNESS, run_id="r0", decided_at=HOURS[0].end, who="tailwatch", why="the first"
+    )
+    store.pin_canary_reference(SOURCE, reference)
+    needed = {(FAITHFULNESS, "r0")}
+    runs, expected = store.canary_runs(SOURCE), Forgotten(canary_verdicts=9)
+    assert store.forget_canary_verdicts(SOURCE, BEFORE, needed, rehearse=True) == expected
+    assert store.stats()["canary_verdicts"] == 24
+    assert store.forget_canary_verdicts("another", NOW, ()) == Forgotten()
+    assert store.forget_canary_verdicts(SOURCE, BEFORE, needed) == expected
+    left = {
+        (series.evaluator, run.run_id)
+        for run in runs
+        for series in (FAITHFULNESS, FAILING)
+        if store.canary_verdicts(SOURCE, run.run_id, series)
+    }
+    new = {(series.evaluator, run) for series in (FAITHFULNESS, FAILING) for run in ("r2", "r3")}
+    assert left == {*new, ("faithfulness", "r0")}
+    assert store.canary_runs(SOURCE) == runs
+    assert store.canary_references(SOURCE) == [reference]
+    assert store.forget_canary_verdicts(SOURCE, BEFORE, needed) == Forgotten()
 
 
 def test_a_table_has_a_size(store: Store) -> None:
