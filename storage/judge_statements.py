@@ -6,7 +6,7 @@ from sqlalchemy import Select, and_, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.bulk import Insert
-from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_VERDICTS
+from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS, JUDGE_REUSES, JUDGE_VERDICTS
 from storage.prepared import PreparedSelect, PreparedWrite, Writing
 
 RESERVED: Final = "reserved"
@@ -80,6 +80,16 @@ def _keep_verdicts(dialect: str) -> Writing:
     )
 
 
+def _keep_reuses(dialect: str) -> Writing:
+    new: Insert = sqlite.insert(JUDGE_REUSES)
+    if dialect != "sqlite":
+        new = postgresql.insert(JUDGE_REUSES)
+    return new.on_conflict_do_update(
+        index_elements=["counter", "day", "run_id", "evaluator", "version", "judge"],
+        set_={"verdicts": new.excluded.verdicts},
+    )
+
+
 KNOWN_CALLS = PreparedSelect(["call_id"], _known_calls)
 UNSETTLED_CALLS = PreparedSelect(["call_id"], _unsettled_calls)
 LOCKED_ACCOUNTS = PreparedSelect(["scope", "name"], _locked_accounts)
@@ -113,4 +123,7 @@ SET_ACCOUNTS = PreparedWrite(
 )
 KEEP_VERDICTS = PreparedWrite(
     ["question_key", "at", "choice", "explanation", "call_id"], _keep_verdicts
+)
+KEEP_REUSES = PreparedWrite(
+    ["counter", "day", "run_id", "evaluator", "version", "judge", "verdicts"], _keep_reuses
 )

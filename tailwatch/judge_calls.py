@@ -110,29 +110,47 @@ class ReusedVerdicts:
     verdicts: int
 
 
-class CallLedger(Protocol):
-    """The books of all judge calls, as the store keeps them: many calls in one transaction.
-
-    Safe for several threads, processes and machines at once. Each method may raise
-    StoreUnavailableError; repeating it with the same calls changes nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookEntries:
+    """What is written together: calls that ended, calls that are to be made, and verdicts that were
+    used again. `sought` are the keys of questions whose verdicts are looked up, from `since` on.
     """
 
-    def reserve_calls(self, calls: Sequence[JudgeCall], caps: Caps) -> Sequence[bool]:
-        """For each call, in order, whether every cap that concerns it covers its worst case; where
-        it does, the money is set aside.
+    settled: Sequence[SettledCall] = ()
+    wanted: Sequence[JudgeCall] = ()
+    reused: Sequence[ReusedVerdicts] = ()
+    sought: Sequence[str] = ()
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """What came of entries: for each wanted call, in order, whether the caps cover it, and the
+    newest verdict for each sought key that has one.
+    """
+
+    covered: Sequence[bool] = ()
+    known: Mapping[str, KnownVerdict] = field(default_factory=dict)
+
+
+class CallLedger(Protocol):
+    """The books of all judge calls, as the store keeps them.
+
+    Safe for several threads, processes and machines at once. Each method may raise
+    StoreUnavailableError; repeating it with the same entries changes nothing.
+    """
+
+    def book(self, entries: BookEntries, caps: Caps) -> Booked:
+        """Writes all of it or nothing, in one transaction: books what the ended calls took in place
+        of what was set aside and keeps their verdicts; then sets aside the worst case of each
+        wanted call that every cap that concerns it still covers.
         """
-        ...
-
-    def settle_calls(self, calls: Sequence[SettledCall]) -> None:
-        """Books what the calls took in place of what was set aside, and keeps their verdicts."""
-        ...
-
-    def known_verdicts(
-        self, question_keys: Sequence[str], since: datetime
-    ) -> Mapping[str, KnownVerdict]:
-        """The newest verdict for each of the keys that has one from `since` on."""
         ...
 
     def count_reused(self, reused: Sequence[ReusedVerdicts]) -> None:
         """Notes what was not paid for, because it had been paid for before."""
+        ...
+
+    def refusals(self, calls: Sequence[JudgeCall], caps: Caps) -> Sequence[str]:
+        """For each call that was not covered, which cap left it out as things stand now."""
         ...

@@ -3,13 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from tailwatch.errors import StoreUnavailableError
-from tailwatch.judge_calls import CallLedger, Caps, JudgeCall, KnownVerdict, SettledCall
+from tailwatch.judge_calls import (
+    BookEntries,
+    CallLedger,
+    Caps,
+    JudgeCall,
+    KnownVerdict,
+    ReusedVerdicts,
+    SettledCall,
+)
 from tailwatch.outcome import Usage
 
 _log = logging.getLogger(__name__)
@@ -18,7 +26,7 @@ EntryT = TypeVar("EntryT")
 AnswerT = TypeVar("AnswerT")
 
 PACE_S = 0.02
-"""How far apart transactions are: a call waits so long at the most, and shares one with others."""
+"""How far apart transactions are at least: calls that come in between share one."""
 
 _TRY_AGAIN_AFTER_S = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 """A store that was locked or restarted is back soon; one that is not ends the run elsewhere."""
@@ -62,34 +70,38 @@ class _Lookup:
 
 
 class _Batch:
-    """What one commit writes: first what is settled, then what is reserved, then what is sought."""
+    """What one transaction writes and looks up."""
 
     def __init__(self) -> None:
         self.settled = _Waiting[SettledCall, bool]()
         self.reserved = _Waiting[JudgeCall, bool]()
         self.sought = _Waiting[_Lookup, KnownVerdict | None]()
+        self.reused: dict[object, ReusedVerdicts] = {}
 
     def write(
         self, ledger: CallLedger, caps: Caps
-    ) -> tuple[Sequence[bool], Sequence[KnownVerdict | None]]:
-        if self.settled.entries:
-            ledger.settle_calls(self.settled.entries)
-        answers: Sequence[bool] = ()
-        if self.reserved.entries:
-            answers = ledger.reserve_calls(self.reserved.entries, caps)
-        known: Mapping[str, KnownVerdict] = {}
-        if self.sought.entries:
-            since = min(lookup.since for lookup in self.sought.entries)
-            known = ledger.known_verdicts(list({each.key for each in self.sought.entries}), since)
-        return answers, [_fresh(known.get(each.key), each) for each in self.sought.entries]
+    ) -> tuple[Sequence[bool], Sequence[KnownVerdict | None], float]:
+        """The answers, and how many seconds they took."""
+        started, sought = time.monotonic(), self.sought.entries
+        entries = BookEntries(
+            settled=self.settled.entries,
+            wanted=self.reserved.entries,
+            reused=list(self.reused.values()),
+            sought=list({each.key for each in sought}),
+            since=min((each.since for each in sought), default=None),
+        )
+        booked = ledger.book(entries, caps)
+        known = [_fresh(booked.known.get(each.key), each) for each in sought]
+        return booked.covered, known, time.monotonic() - started
 
 
 class GroupCommit:
     """A ledger for the tasks of one event loop, who share its transactions.
 
-    One batch at a time is written, in a thread, some milliseconds after the one before. When the
-    store does not answer, the batch is tried again for some seconds. `open` counts the calls that
-    are reserved and not yet settled.
+    One batch at a time is written, in a thread, `pace_s` after the one before at the soonest: later
+    while calls are open, so that the books take an eighth of the time at the most, but not after
+    five times that. When the store does not answer, the batch is tried again for some seconds.
+    `open` counts the calls that are reserved and not yet settled.
     """
 
     def __init__(self, ledger: CallLedger, caps: Caps, pace_s: float = PACE_S) -> None:
@@ -113,6 +125,13 @@ class GroupCommit:
         """The newest verdict on that question, if there is one from `since` on."""
         return self._next().sought.put(_Lookup(key, since))
 
+    def note_reused(self, key: object, reused: ReusedVerdicts) -> None:
+        """Writes a count of verdicts that were used again, in place of an earlier one of that key.
+
+        It takes part in the next transaction, so that hardly a count is lost with the process.
+        """
+        self._next().reused[key] = reused
+
     async def finish(self) -> None:
         """Waits until everything is written."""
         while self._writer is not None and not self._writer.done():
@@ -129,11 +148,13 @@ class GroupCommit:
     async def _write(self) -> None:
         while self._batch is not None:
             await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))
-            self._next_at = time.monotonic() + self._pace_s
             batch, self._batch = self._batch, None
-            await self._commit(batch)
+            started = time.monotonic()
+            took_s = await self._commit(batch)
+            busy_s = min(8 * took_s, 5 * self._pace_s) if self.open else 0.0
+            self._next_at = started + max(self._pace_s, busy_s)
 
-    async def _commit(self, batch: _Batch) -> None:
+    async def _commit(self, batch: _Batch) -> float:
         for wait_s in (*_TRY_AGAIN_AFTER_S, None):
             (written,) = await asyncio.gather(
                 asyncio.to_thread(batch.write, self._ledger, self._caps), return_exceptions=True
@@ -150,14 +171,15 @@ class GroupCommit:
             batch.settled.answer([False] * settled)
             batch.reserved.fail(written)
             batch.sought.fail(written)
-            return
-        answers, known = written
+            return 0.0
+        answers, known, took_s = written
         self.open += sum(answers)
         batch.settled.answer([True] * settled)
         batch.sought.answer(known)
         for call, covered in batch.reserved.answer(answers):
             if covered:
                 self.settle(SettledCall(call_id=call.call_id, at=call.at, usage=_NEVER_MADE))
+        return took_s
 
 
 def _fresh(known: KnownVerdict | None, lookup: _Lookup) -> KnownVerdict | None:

@@ -6,8 +6,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 from evaluators.clients.run_ledger import RunLedger
-from tailwatch.caps import Account, accounts_of, add, covered, trillionths, utc_date
-from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, ReusedVerdicts, SettledCall
+from tailwatch.caps import Account, accounts_of, add, covered, refusal, trillionths, utc_date
+from tailwatch.judge_calls import (
+    Booked,
+    BookEntries,
+    Caps,
+    JudgeCall,
+    KnownVerdict,
+    ReusedVerdicts,
+    SettledCall,
+)
 
 _ONE_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -22,6 +30,17 @@ class MemoryLedger:
         self._settled: set[str] = set()
         self._verdicts: dict[str, KnownVerdict] = {}
         self._lock = threading.Lock()
+
+    def book(self, entries: BookEntries, caps: Caps) -> Booked:
+        """Settles, reserves and looks up, in this order."""
+        if entries.settled:
+            self.settle_calls(entries.settled)
+        if entries.reused:
+            self.count_reused(entries.reused)
+        return Booked(
+            covered=self.reserve_calls(entries.wanted, caps) if entries.wanted else (),
+            known=self.known_verdicts(entries.sought, entries.since) if entries.since else {},
+        )
 
     def reserve_calls(self, calls: Sequence[JudgeCall], caps: Caps) -> Sequence[bool]:
         """For each call, in order, whether the caps cover it; then its money is set aside."""
@@ -71,6 +90,11 @@ class MemoryLedger:
                     each.judge,
                 )
                 self.reused[key] = each.verdicts
+
+    def refusals(self, calls: Sequence[JudgeCall], caps: Caps) -> Sequence[str]:
+        """For each call, which cap does not cover it."""
+        with self._lock:
+            return [refusal(call, caps, self.taken) for call in calls]
 
 
 def in_memory(caps: Caps) -> RunLedger:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from evaluators.clients.group_commit import PACE_S, GroupCommit
+from evaluators.clients.refusals import Refusals
 from tailwatch.caps import dollars, trillionths, utc_day
 from tailwatch.judge_calls import (
     CallLedger,
@@ -21,6 +22,8 @@ from tailwatch.outcome import Usage
 from tailwatch.protocols import JudgeQuestion, Verdict
 
 _NEVER_MADE = Usage(cost_usd=0.0)
+_Reuse = tuple[datetime, str, str, str, str]
+"""What reused verdicts are counted by: the UTC day, run, rubric, its version and the model."""
 
 
 class RunLedger:
@@ -43,10 +46,11 @@ class RunLedger:
         self.run_id = uuid.uuid4().hex
         self._ledger = ledger
         self._books = GroupCommit(ledger, caps, pace_s)
+        self._refusals = Refusals(ledger, caps)
         self._spent = 0
         self._settled = asyncio.Event()
         self._counter = uuid.uuid4().hex
-        self._reused: Counter[tuple[datetime, str, str, str, str]] = Counter()
+        self._reused: Counter[_Reuse] = Counter()
 
     @property
     def spent_usd(self) -> float:
@@ -96,6 +100,22 @@ class RunLedger:
                 self.settle(call, _NEVER_MADE)
             raise
 
+    async def why_refused(
+        self, question: JudgeQuestion, model: str, *, worst_case_usd: float
+    ) -> str:
+        """Which cap does not cover such a call, in a sentence."""
+        call = JudgeCall(
+            call_id=uuid.uuid4().hex,
+            run_id=self.run_id,
+            question_key="",
+            evaluator=question.rubric,
+            version=question.version,
+            judge=model,
+            worst_case_usd=worst_case_usd,
+            at=self.clock(),
+        )
+        return await self._refusals.why(call)
+
     def settle(
         self, call: JudgeCall, usage: Usage, verdict: Verdict | None = None
     ) -> "asyncio.Future[bool]":
@@ -116,28 +136,28 @@ class RunLedger:
 
     def count_reused(self, question: JudgeQuestion, model: str) -> None:
         """Notes that a question was not paid for."""
-        day = utc_day(self.clock())
-        self._reused[day, self.run_id, question.rubric, question.version, model] += 1
+        key = (utc_day(self.clock()), self.run_id, question.rubric, question.version, model)
+        self._reused[key] += 1
+        self._books.note_reused(key, self._count(key))
 
     async def close(self) -> None:
         """Books what is not booked yet."""
         await self._books.finish()
-        if self._reused:
-            await asyncio.to_thread(self._ledger.count_reused, self._counts())
+        if self._reused:  # once more, for a transaction of theirs may have failed
+            counts = list(map(self._count, self._reused))
+            await asyncio.to_thread(self._ledger.count_reused, counts)
 
-    def _counts(self) -> list[ReusedVerdicts]:
-        return [
-            ReusedVerdicts(
-                counter=self._counter,
-                day=day,
-                run_id=run_id,
-                evaluator=evaluator,
-                version=version,
-                judge=judge,
-                verdicts=verdicts,
-            )
-            for (day, run_id, evaluator, version, judge), verdicts in self._reused.items()
-        ]
+    def _count(self, key: _Reuse) -> ReusedVerdicts:
+        day, run_id, evaluator, version, judge = key
+        return ReusedVerdicts(
+            counter=self._counter,
+            day=day,
+            run_id=run_id,
+            evaluator=evaluator,
+            version=version,
+            judge=judge,
+            verdicts=self._reused[key],
+        )
 
     def _after(self, _booked: "asyncio.Future[bool]") -> None:
         self._settled.set()
