@@ -1,22 +1,21 @@
 """Who works on an hour, for how long that is theirs, and whether they are still there."""
 
 import os
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 
 from storage.claim_records import Claim
+from storage.sessions import place
 from storage.store import Store
 from tailwatch.errors import StoreError
 
 
 def holder_name() -> str:
     """A name for this worker that no other one has, and that tells where its process is."""
-    return f"{_place()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    return f"{place()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager
@@ -32,6 +31,7 @@ def renewed(
         while not over.wait(lease.total_seconds() / 4):
             try:
                 held = store.renew_claim(claim, lease)
+                store.end_late_sessions(claim.job_id)
             except StoreError:
                 continue  # the next write finds out what is the matter
             if not held:
@@ -49,23 +49,14 @@ def renewed(
         thread.join()
 
 
-def _place() -> str:
-    """This machine, or rather the processes on it that can see one another."""
-    try:
-        processes = Path("/proc/self/ns/pid").stat().st_ino
-    except OSError:
-        processes = 0
-    return f"{socket.gethostname()}:{processes}"
-
-
 def gone(holders: Collection[str]) -> list[str]:
     """The holders that were processes of this machine and are no more."""
     return [holder for holder in holders if _is_gone(holder)]
 
 
 def _is_gone(holder: str) -> bool:
-    place, _, rest = holder.partition("/")
-    if place != _place():
+    at, _, rest = holder.partition("/")
+    if at != place():
         return False
     try:
         os.kill(int(rest.partition("/")[0]), 0)

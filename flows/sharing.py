@@ -103,7 +103,7 @@ def _left_to_others(store: Store, claim: Claim, error: BaseException, lease: tim
         store.give_back(claim, printable(str(error), _ERROR_CHARS), pause=pause)
         return False
     with suppress(TailwatchError):
-        if isinstance(error, RetryableError) and not store.renew_claim(claim, lease):
+        if isinstance(error, StoreError) and not store.renew_claim(claim, lease):
             return True
         store.give_back(claim)
     return False
@@ -231,4 +231,5 @@ def _more_to_come(store: Store, job_id: str) -> bool:
     progress = store.backfill_progress(job_id)
     if vanished := gone(progress.holders):
         store.drop_claims(job_id, vanished)
+    store.end_late_sessions(job_id)
     return progress.left > 0

@@ -5,22 +5,32 @@ every write under a claim proves that it is still the newest (`Store.under`).
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, text, update
 
 from storage.claim_records import UNIT_COUNTS, Claim, UnitCounts
 from storage.claim_tables import BACKFILL_JOBS, BACKFILL_UNITS
 from storage.connected import Connected
+from storage.database import STANDSTILL_S
 from storage.fence import database_clock, lost
 from storage.sampling_days import day_of
+from storage.sessions import sessions_of
+from tailwatch.errors import StoreError
 from tailwatch.window import HOUR, Window
 
 MOST_ATTEMPTS = 3
 """How often an hour is tried, by whomever, before it is given up."""
 
 _VANISHED = f"{MOST_ATTEMPTS} workers in a row vanished while they worked on it"
+_END_SESSIONS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+    "AND application_name = ANY(:names) AND wait_event_type = 'Client' "
+    "AND xact_start < clock_timestamp() - make_interval(secs => :longest)"
+)
 _jobs, _units = BACKFILL_JOBS.c, BACKFILL_UNITS.c
 
 
@@ -105,6 +115,30 @@ class Claims(Connected):
                 .values(until=database_clock(connection))
             )
             return connection.execute(ended).rowcount
+
+    def end_late_sessions(self, job_id: str) -> int:
+        """End the transactions of workers whose lease has ended and that have stood for long; says
+        how many there were.
+
+        Whoever stands still between the parts of a statement counts as busy: no timeout of the
+        database ends it, and it would hold for hours what others wait for. Where the store's role
+        may not end sessions, none is ended, and the others do what is not held meanwhile. SQLite
+        frees what a process held when it goes.
+        """
+        if self.database.url.drivername == "sqlite":
+            return 0
+        with suppress(StoreError), self.database.read() as connection:
+            late = select(_units.holder).where(
+                _units.job_id == job_id,
+                _units.state == "claimed",
+                _units.until <= database_clock(connection),
+            )
+            holders = connection.execute(late.distinct()).scalars().all()
+            names = sorted({sessions_of(holder) for holder in holders if holder} - {""})
+            if names:
+                ended = connection.execute(_END_SESSIONS, {"names": names, "longest": STANDSTILL_S})
+                return sum(ended.scalars())
+        return 0
 
     def database_time(self) -> datetime:
         """The present by the database's clock."""

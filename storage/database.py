@@ -12,11 +12,15 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.failures import store_errors
+from storage.sessions import own_session_name
 from tailwatch.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for another writer."""
 CONNECT_TIMEOUT_S = 10
+STANDSTILL_S = 30
+"""After how long PostgreSQL ends a transaction whose process does nothing more: one that stands
+still, or whose machine went away, holds what others wait for."""
 
 _ACCEPTED = "accepted are sqlite:///path/to/file.db and postgresql://user@host/database"
 _DRIVERS = {
@@ -68,6 +72,10 @@ class Database:
         """A transaction that sees one state of the store."""
         return self._transaction(self._reader)
 
+    def read_slowly(self) -> AbstractContextManager[Connection]:
+        """The same for whoever may take its time between the rows."""
+        return self._transaction(self._reader, _patient)
+
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at its end, or leaves nothing after an exception."""
         return self._transaction(self._writer, self._guard)
@@ -103,7 +111,25 @@ def make_engine(url: URL) -> Engine:
     if url.drivername == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _set_up_postgresql)
     return engine
+
+
+def _set_up_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('idle_in_transaction_session_timeout', %s, false), "
+        "set_config('application_name', %s, false)",
+        (f"{STANDSTILL_S}s", own_session_name()),
+    )
+    cursor.close()
+    connection.commit()
+
+
+def _patient(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -47,7 +47,7 @@ class Exports(Connected):
         """
         for hour in window.hours():
             query = _query(source, hour, series).execution_options(yield_per=batch)
-            with self.database.read() as connection:
+            with self.database.read_slowly() as connection:
                 for rows in connection.execute(query).mappings().partitions():
                     yield [_record(source, row) for row in rows]
 

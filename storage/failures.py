@@ -16,6 +16,7 @@ _MAY_PASS = (
     sqlite3.InterfaceError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
 )
 _MISSING_TABLE = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
 _FOR_GOOD = ("readonly database", "not a database", "malformed", "ReadOnlySqlTransaction")

@@ -3,15 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from storage.claim_records import Claim
 from storage.claim_tables import BACKFILL_UNITS
 from tailwatch.errors import ClaimLostError
-
-LONGEST_STANDSTILL_S = 30
-"""After how long PostgreSQL ends the transaction of a worker that stands still in the middle of it:
-it holds the unit, and rows that others want to write."""
 
 _units = BACKFILL_UNITS.c
 
@@ -28,17 +24,16 @@ def database_clock(connection: Connection) -> datetime:
 def fence(claim: Claim) -> Callable[[Connection], None]:
     """Raises ClaimLostError in a transaction that begins after another worker took the unit.
 
-    On PostgreSQL it locks the unit until the transaction ends, so nobody takes it meanwhile; in
-    SQLite there is one writer at a time.
+    On PostgreSQL it locks the unit until the transaction ends, so nobody takes it meanwhile, and
+    whoever stands still in one has it ended (`STANDSTILL_S`, `Claims.end_late_sessions`); in SQLite
+    there is one writer at a time.
     """
     query = (
         select(_units.fence)
         .where(_units.job_id == claim.job_id, _units.hour == claim.window.start)
         .where(_units.fence == claim.fence, _units.state == "claimed")
     )
-    locking = query.add_columns(
-        func.set_config("idle_in_transaction_session_timeout", f"{LONGEST_STANDSTILL_S}s", True)
-    ).with_for_update(read=True)
+    locking = query.with_for_update(read=True)
 
     def check(connection: Connection) -> None:
         ours = connection.execute(query if connection.dialect.name == "sqlite" else locking)

@@ -1,15 +1,23 @@
 """The ledger of shared backfills: one worker for each hour, and nothing from one that is late."""
 
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import make_url, text
 
 from storage.claim_records import BackfillOrder, Claim, UnitCounts
 from storage.claims import MOST_ATTEMPTS
+from storage.sessions import place
 from storage.store import Store, open_store
-from tailwatch.errors import ClaimLostError
+from tailwatch.errors import ClaimLostError, StoreUnavailableError
 from tailwatch.window import HOUR, Window
 from tests.storage.examples import HOUR_0, NOW, SOURCE, evaluation, ref
 
@@ -61,6 +69,109 @@ def test_an_hour_whose_lease_ended_is_claimed_by_another_and_the_late_one_writes
     store.finish_unit(newer, UnitCounts(scored=1))
     with pytest.raises(ClaimLostError):
         store.under(newer).record([theirs])
+
+
+def taken_by(store: Store, job_id: str) -> bool:
+    return store.claim_unit(job_id, "b", LEASE) is not None
+
+
+def stand_still(
+    store: Store, claim: Claim, until: Callable[[], bool], in_pipeline: bool = False
+) -> None:
+    """In the middle of a transaction, while nobody else can have the hour."""
+    with store.under(claim).database.write() as connection, ExitStack() as stack:
+        assert not until()
+        if in_pipeline:
+            driver: Any = connection.connection.driver_connection
+            stack.enter_context(driver.pipeline())
+            for number in range(500):  # more than one round of it: some of it is sent
+                driver.execute("SELECT %s::int, %s::text", (number, "x" * 2000))
+        deadline = time.monotonic() + 60
+        while not until():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        connection.execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_who_stands_still_between_the_parts_of_a_statement_is_ended(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many rows go to PostgreSQL in one pipeline; in the middle of it a session counts as busy."""
+    monkeypatch.setattr("storage.claims.STANDSTILL_S", 1)
+    with open_store(store_url) as store, open_store(store_url) as other:
+        job = store.open_backfill(replace(ORDER, window=HOUR_0), NOW)
+        late = claimed(store, job.job_id, f"{place()}/{os.getpid()}/late", OVER)
+
+        def ended_and_taken() -> bool:
+            other.end_late_sessions(job.job_id)
+            return taken_by(other, job.job_id)
+
+        with pytest.raises(StoreUnavailableError):
+            stand_still(store, late, until=ended_and_taken, in_pipeline=True)
+        assert other.backfill_progress(job.job_id).holders == ["b"]
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_who_stands_still_in_a_transaction_does_not_hold_the_hour_for_ever(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.database.STANDSTILL_S", 1)
+    with open_store(store_url) as store, open_store(store_url) as other:
+        job = store.open_backfill(replace(ORDER, window=HOUR_0), NOW)
+        late = claimed(store, job.job_id, "late", OVER)
+        with pytest.raises(StoreUnavailableError, match="idle-in-transaction"):
+            stand_still(store, late, until=lambda: taken_by(other, job.job_id))
+        assert other.backfill_progress(job.job_id).holders == ["b"]
+        with pytest.raises(ClaimLostError):
+            store.under(late).record([evaluation("t")])
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_where_sessions_may_not_be_ended_the_work_goes_on(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.claims.STANDSTILL_S", 0)
+    role = f"tailwatch_{uuid.uuid4().hex}"
+    url = make_url(store_url).set(username=role).render_as_string()
+    with (
+        open_store(store_url) as owner,
+        plain_role(owner, role),
+        open_store(url) as store,
+        open_store(url) as other,
+    ):
+        job = store.open_backfill(ORDER, NOW)
+        late = claimed(store, job.job_id, f"{place()}/{os.getpid()}/late", OVER)
+        with store.under(late).database.write():
+            ended = other.end_late_sessions(job.job_id)
+            assert claimed(other, job.job_id).window != late.window
+        assert ended == 0
+        with pytest.raises(StoreUnavailableError), store.under(late).database.write():
+            assert owner.end_late_sessions(job.job_id) == 1
+
+
+@contextmanager
+def plain_role(owner: Store, role: str) -> Iterator[None]:
+    """A role that may use the tables, and end no session, not even its own."""
+
+    def execute(*statements: str) -> None:
+        with owner.database.write() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    with owner.database.read() as connection:
+        signature = connection.exec_driver_sql(
+            "SELECT oid::regprocedure::text FROM pg_proc WHERE proname = 'pg_terminate_backend'"
+        ).scalar_one()
+    execute(
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
+        f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC",
+    )
+    try:
+        yield
+    finally:
+        execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 def test_an_hour_is_given_up_after_some_attempts_and_the_others_go_on(store: Store) -> None:
