@@ -200,7 +200,9 @@ def _free(now: datetime) -> ColumnElement[bool]:
 
 
 def _give_up_history(source: str, destination: str) -> Update:
-    """Changes of an alert that is over, all of them found in a look back and none told yet."""
+    """Changes of an alert that is over, none of them told yet, and those that would page somebody
+    all found in a look back: that it is over is no news to whoever never heard of it.
+    """
     columns = OUTBOX.c
     other = OUTBOX.alias("other")
     ended = exists().where(
@@ -212,7 +214,10 @@ def _give_up_history(source: str, destination: str) -> Update:
         other.c.source == columns.source,
         other.c.alert_id == columns.alert_id,
         other.c.destination == columns.destination,
-        or_(other.c.attempts > 0, other.c.history.is_(False)),
+        or_(
+            other.c.attempts > 0,
+            and_(other.c.history.is_(False), other.c.change.in_(_PAGES)),
+        ),
     )
     return (
         update(OUTBOX)
