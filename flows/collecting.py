@@ -20,9 +20,6 @@ from tailwatch.protocols import Judge, JudgeQuestion, Verdict
 Answer = Verdict | Failed | Skipped
 
 IN_BATCH: Final = Skipped(reason=SkipReason.IN_BATCH)
-OVER_BUDGET: Final = Skipped(
-    reason=SkipReason.OVER_BUDGET, detail="judge.max_cost_usd does not cover another question"
-)
 
 OPEN_FOR: Final = timedelta(days=7)
 """How long a call of a batch may stay unsettled: its day, and a team that is away."""
@@ -223,11 +220,17 @@ class CollectingJudge:
         self._store.record_batch(batch.batch)
         self._store.add_batch_lines(batch.key, [line.record for line in lines])
         now = self._clock()
-        covered = self._store.reserve_calls([self._call(line, now) for line in lines], self._caps)
-        pairs = list(zip(lines, covered, strict=True))
-        self._store.drop_batch_lines([line.record.call_id for line, paid in pairs if not paid])
-        batch.write([line for line, paid in pairs if paid])
-        return {line.record.question_key: IN_BATCH if paid else OVER_BUDGET for line, paid in pairs}
+        calls = [self._call(line, now) for line in lines]
+        covered = self._store.reserve_calls(calls, self._caps)
+        left_out = [call for call, paid in zip(calls, covered, strict=True) if not paid]
+        why = self._store.refusals(left_out, self._caps)
+        self._store.drop_batch_lines([call.call_id for call in left_out])
+        batch.write([line for line, paid in zip(lines, covered, strict=True) if paid])
+        over_budget: dict[str, Answer] = {
+            call.question_key: Skipped(reason=SkipReason.OVER_BUDGET, detail=sentence)
+            for call, sentence in zip(left_out, why, strict=True)
+        }
+        return {line.record.question_key: IN_BATCH for line in lines} | over_budget
 
     def _call(self, line: Line, now: datetime) -> JudgeCall:
         return JudgeCall(

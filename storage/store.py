@@ -25,6 +25,7 @@ from storage.judge_calls import JudgeCalls
 from storage.labels import LabelRecords
 from storage.ledger import WindowLedger
 from storage.outbox import Outbox
+from storage.refusals import Refusals
 from storage.retention import Retention
 from storage.runs import RunRecords
 from storage.samples import ScoreSamples
@@ -70,6 +71,7 @@ class Store(
     Retention,
     Exports,
     JudgeCalls,
+    Refusals,
     Spending,
     BatchRecords,
     LabelRecords,

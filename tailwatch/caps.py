@@ -1,7 +1,7 @@
 """Which caps cover which calls, counted in whole trillionths of a dollar so that no sum drifts."""
 
 import math
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -75,14 +75,48 @@ def covered(
 
 
 def _take(call: JudgeCall, caps: Caps, taken: MutableMapping[Account, int]) -> bool:
+    if refused_by(call, caps, taken) is not None:
+        return False
+    accounts = accounts_of(call.run_id, call.evaluator, utc_date(call.at))
+    add(taken, accounts, trillionths(call.worst_case_usd))
+    return True
+
+
+def refused_by(call: JudgeCall, caps: Caps, taken: Mapping[Account, int]) -> Account | None:
+    """The account whose cap does not cover the call's worst case, the run's first; None where all
+    do. `taken` is what each account holds, in trillionths.
+    """
     wanted = trillionths(call.worst_case_usd)
     accounts = accounts_of(call.run_id, call.evaluator, utc_date(call.at))
     limits = (caps.run_usd, caps.day_usd, caps.evaluator_usd.get(call.evaluator))
     for account, limit in zip(accounts, limits, strict=True):
         if limit is not None and taken.get(account, 0) + wanted > _cap(limit):
-            return False
-    add(taken, accounts, wanted)
-    return True
+            return account
+    return None
+
+
+def refusal(call: JudgeCall, caps: Caps, taken: Mapping[Account, int]) -> str:
+    """Why a call was not made: the cap that does not cover it, as the plan names it, and how much
+    it is. The sentence is the same for every call that one cap leaves out.
+    """
+    account = refused_by(call, caps, taken)
+    if account is None:
+        return "the caps under `judge` did not cover another call"
+    setting, limit, of = {
+        "run": ("max_cost_usd", caps.run_usd, "a run"),
+        "day": ("max_cost_usd_per_day", caps.day_usd, "a UTC day"),
+        "evaluator": (
+            f"max_cost_usd_of.{call.evaluator}",
+            caps.evaluator_usd.get(call.evaluator),
+            "the rubric in a run",
+        ),
+    }[account.scope]
+    return f"judge.{setting} ({_amount(limit or 0.0)} USD for {of}) does not cover another call"
+
+
+def _amount(usd: float) -> str:
+    cents = f"{usd:.2f}"
+    return cents if float(cents) == usd else f"{usd:.6g}"
 
 
 def add(taken: MutableMapping[Account, int], accounts: Iterable[Account], amount: int) -> None:

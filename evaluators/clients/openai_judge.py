@@ -29,9 +29,6 @@ LONGEST_WAIT_S: Final = 120.0
 _ATTEMPTS: Final = 3
 _INSTRUCTIONS_TOKENS: Final = 4_000
 _ANSWER_TOKENS: Final = JudgeQuestion(instructions="", material="", choices=()).max_output_tokens
-_OVER_BUDGET: Final = Skipped(
-    reason=SkipReason.OVER_BUDGET, detail="the caps under `judge` do not cover another call"
-)
 _FREE: Final = Usage(cost_usd=0.0)
 _WAITING: Final = timedelta(hours=1)
 """How long a call whose money is set aside may wait for its turn, before it counts as lost."""
@@ -168,7 +165,8 @@ class OpenAIJudge:
             question, self.model, worst_case_usd=most, longest=self._longest
         )
         if call is None:
-            return _OVER_BUDGET, NO_USAGE
+            why = await self.ledger.why_refused(question, self.model, worst_case_usd=most)
+            return Skipped(reason=SkipReason.OVER_BUDGET, detail=why), NO_USAGE
         usage, verdict = _FREE, None
         try:
             # four bytes for a token, as endpoints estimate it themselves

@@ -340,6 +340,9 @@ def test_the_cap_stops_the_run_and_is_used_as_far_as_the_worst_case_allows() -> 
     skipped = [outcome for outcome in outcomes if isinstance(outcome, Skipped)]
     assert len(scored) + len(skipped) == 60
     assert {outcome.reason for outcome in skipped} == {SkipReason.OVER_BUDGET}
+    assert {outcome.detail for outcome in skipped} == {
+        "judge.max_cost_usd (0.01 USD for a run) does not cover another call"
+    }
     assert judge.spent_usd == pytest.approx(sum(o.usage.cost_usd or 0 for o in scored))
     worst = 0.0018
     assert cap - worst < judge.spent_usd <= cap

@@ -12,7 +12,7 @@ import pytest
 from flows.open_batch import Limits
 from storage.store import Store, open_store
 from tailwatch.judge_calls import Caps
-from tailwatch.outcome import Score
+from tailwatch.outcome import Score, SkipReason
 from tests.flows.batch_story import LIST_PRICE, Story, by_material
 from tests.storage import conftest as stores
 from tests.stub_batches import StubBatches
@@ -161,6 +161,9 @@ def test_the_cap_holds_at_half_the_worst_case(store: Store, provider: StubBatche
     account = capped.told()["coverage"]
     left_out = sum(each.skipped.get("over_budget", 0) for each in account)
     assert left_out == 12 - progress.batches[0].lines
+    outcomes = capped.told()["outcomes"].values()
+    (said,) = {o.detail for o in outcomes if getattr(o, "reason", None) is SkipReason.OVER_BUDGET}
+    assert said.startswith("judge.max_cost_usd (")
 
 
 def test_equal_questions_are_asked_once_and_known_ones_never(

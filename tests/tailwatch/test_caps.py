@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluators.clients.memory_ledger import MemoryLedger
-from tailwatch.caps import Account, covered, trillionths
+from tailwatch.caps import Account, covered, refusal, trillionths
 from tailwatch.judge_calls import Caps, JudgeCall, SettledCall, question_key
 from tailwatch.outcome import Usage
 from tailwatch.protocols import JudgeQuestion
@@ -125,3 +125,35 @@ def test_every_part_of_a_question_is_in_its_key() -> None:
     keys.add(question_key("large", question))
     assert len(keys) == len(others) + 2
     assert question_key("small", question) in keys
+
+
+@pytest.mark.parametrize(
+    ("caps", "said"),
+    [
+        (Caps(run_usd=0.012), "judge.max_cost_usd (0.012 USD for a run) does not cover"),
+        (
+            Caps(run_usd=9, day_usd=20),
+            "judge.max_cost_usd_per_day (20.00 USD for a UTC day) does not cover",
+        ),
+        (
+            Caps(run_usd=9, evaluator_usd={"faithfulness": 0.5}),
+            "judge.max_cost_usd_of.faithfulness (0.50 USD for the rubric in a run) does not cover",
+        ),
+        (Caps(run_usd=9), "the caps under `judge` did not cover"),
+    ],
+)
+def test_a_refusal_names_the_cap_as_the_plan_does_and_how_much_it_is(caps: Caps, said: str) -> None:
+    taken = {Account("day", "2026-03-02"): trillionths(19.9)}
+    taken[Account("evaluator", "r/faithfulness")] = trillionths(0.45)
+    call = JudgeCall(
+        call_id="c",
+        run_id="r",
+        question_key="k",
+        evaluator="faithfulness",
+        version="1",
+        judge="small",
+        worst_case_usd=0.2,
+        at=NOON,
+    )
+    assert refusal(call, caps, taken) == f"{said} another call"
+    assert covered([call], caps, taken) == [said.startswith("the caps")]
