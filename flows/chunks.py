@@ -82,8 +82,15 @@ async def evaluate_chunk(parts: Parts, chunk: Chunk, clock: Clock) -> ChunkRepor
         window=chunk.window, run_id=chunk.run_id, clock=clock, timeout_s=EVALUATOR_TIMEOUT_S
     )
 
+    marked = False
+
     def record(evaluations: Sequence[Evaluation]) -> None:
-        parts.store.record([each for each in evaluations if not _waits(each)])
+        nonlocal marked
+        made = [each for each in evaluations if not _waits(each)]
+        if not marked and any(each.inclusion_probability is not None for each in made):
+            parts.store.begin_restating(parts.source.name, chunk.window, chunk.run_id)
+            marked = True
+        parts.store.record(made)
 
     evaluations = await run_evaluators(assignments, context, on_batch=record)
     return _chunk_report(evaluations, len(unreadable))

@@ -146,7 +146,7 @@ def _owed(parts: Parts, now: datetime) -> Checked:
         record.window
         for window in windows
         for record in parts.store.windows(parts.source.name, window)
-        if record.status == "done"
+        if record.status == "done" and record.restating is None
     }
     owed = [window for window in windows if window not in done]
     last = parts.store.last_window(parts.source.name)

@@ -65,6 +65,7 @@ async def evaluate_window(
         not hour.done_before
         or hour.late
         or hour.relisted
+        or hour.restating
         or total.recorded
         or _drawn_anew(hour, recorded)
         or _waited_for(parts, hour)

@@ -131,9 +131,13 @@ async def evaluate_part(
         )
     }
     told, told_hour = without(parts, hour, untold)
-    due = unaccounted(parts, told_hour, after) or any(
-        recorded[series] != after[series] for series in told_hour.series
+    due = (
+        hour.restating == run_id
+        or unaccounted(parts, told_hour, after)
+        or any(recorded[series] != after[series] for series in told_hour.series)
     )
+    if not due and not hour.relisted:
+        store.end_restating(source, window, run_id)
     return WindowReport(
         window=window,
         listed=len(hour.refs),

@@ -27,9 +27,11 @@ def restate(
 
     All of it is counted from what the store holds, so it is the same however often, and in however
     many attempts, the hour was evaluated. An hour that has not ended and settled stays owed, and so
-    does one that is not to `finish` yet.
+    does one that is not to `finish` yet, or that another run left half restated and this one, with
+    some of the plan's evaluators, cannot restate whole.
     """
     store, source = parts.store, parts.source.name
+    store.begin_restating(source, hour.window, run_id)
     for planned, sample in hour.samples:
         if before[planned.series]:
             store.set_sample(source, planned.series, hour.window, sample)
@@ -39,7 +41,8 @@ def restate(
     _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
     store.record_coverage(source, coverage)
     settled = clock() >= hour.window.end + parts.plan.timing.settle
-    if finish and (hour.done_before or (settled and not parts.partial)):
+    whole = not parts.partial or hour.restating in (None, run_id)
+    if finish and whole and (hour.done_before or (settled and not parts.partial)):
         store.finish_window(
             WindowRecord(
                 source=source,
@@ -53,6 +56,8 @@ def restate(
                 evaluated_at=clock(),
             )
         )
+    else:
+        store.end_restating(source, hour.window, run_id)
     return coverage
 
 

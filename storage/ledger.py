@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.sql.functions import FunctionElement
 
 from storage.connected import Connected
@@ -28,9 +28,36 @@ class WindowLedger(Connected):
             "evaluated_at": record.evaluated_at,
             "attempts": 1,
             "restated": 0,
+            "restating": None,
         }
         with self.database.write() as connection:
             upsert(connection, WINDOWS, [row], counted=_counted)
+
+    def begin_restating(self, source: str, window: Window, run_id: str) -> None:
+        """Note that the run is about to change what the window's done hours are summarised from.
+
+        They are owed until the run has written their summaries and says so: by `finish_window`, or
+        by `end_restating`. An hour that another run left so stays that one's.
+        """
+        columns = WINDOWS.c
+        marked = (
+            update(WINDOWS)
+            .where(in_hours(WINDOWS, source, window))
+            .where(columns.status == "done", columns.restating.is_(None))
+            .values(restating=run_id)
+        )
+        with self.database.write() as connection:
+            connection.execute(marked)
+
+    def end_restating(self, source: str, window: Window, run_id: str) -> None:
+        """Note that the summaries are those of what the run changed; its hours are not owed."""
+        ended = (
+            update(WINDOWS)
+            .where(in_hours(WINDOWS, source, window), WINDOWS.c.restating == run_id)
+            .values(restating=None)
+        )
+        with self.database.write() as connection:
+            connection.execute(ended)
 
     def windows(self, source: str, window: Window) -> list[WindowRecord]:
         """The accounts of the window's hours, oldest first."""
@@ -46,9 +73,14 @@ class WindowLedger(Connected):
         ]
 
     def owed_windows(self, source: str, window: Window) -> list[Window]:
-        """The clock hours wholly inside the window that no run has done, newest first."""
+        """The clock hours wholly inside the window that no run has done, newest first.
+
+        Among them those that were done and whose restating broke off.
+        """
         query = select(WINDOWS.c.hour).where(
-            in_hours(WINDOWS, source, window), WINDOWS.c.status == "done"
+            in_hours(WINDOWS, source, window),
+            WINDOWS.c.status == "done",
+            WINDOWS.c.restating.is_(None),
         )
         with self.database.read() as connection:
             done = set(connection.execute(query).scalars())

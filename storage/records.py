@@ -43,7 +43,9 @@ class WindowRecord:
     """The account of one evaluated hour.
 
     The store counts `attempts` (the runs that finished it) and `restated` (those that changed the
-    counts of an hour that was done); what is handed in for these two is not looked at.
+    counts of an hour that was done); what is handed in for these two is not looked at. `restating`
+    names the run that began to change what a done hour's summaries were made of, and has not
+    written them anew.
     """
 
     source: str
@@ -57,6 +59,7 @@ class WindowRecord:
     evaluated_at: datetime
     attempts: int = 1
     restated: int = 0
+    restating: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

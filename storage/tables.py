@@ -179,6 +179,7 @@ class WindowRow(Row, table=True):
     evaluated_at: datetime = moment()
     attempts: int = count()
     restated: int = count()
+    restating: str | None = text()
 
 
 class RunRow(Row, table=True):

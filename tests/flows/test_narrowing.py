@@ -247,3 +247,23 @@ def test_what_does_not_go_together_is_refused(made: object, says: str) -> None:
     assert callable(made)
     with pytest.raises(ConfigurationError, match=says):
         made()
+
+
+@pytest.mark.parametrize(("restating", "left"), [("another run", "another run"), (None, None)])
+def test_some_evaluators_alone_do_not_finish_what_another_run_left_half_restated(
+    store: Store, restating: str | None, left: str | None
+) -> None:
+    parts = make_parts(
+        store, MemorySource(traces()), ScriptedEvaluator(), ScriptedEvaluator(name="other")
+    )
+    evaluated(parts)
+    if restating is not None:
+        store.begin_restating("memory", HOUR_0, restating)
+    again = BackfillRequest.of(HOUR_0, evaluators=["other"], only=Only.EVERYTHING)
+
+    backfilled(parts, again)
+
+    (record,) = store.windows("memory", HOUR_0)
+    assert record.restating == left
+    evaluated(parts, "whole")
+    assert store.owed_windows("memory", HOUR_0) == []

@@ -83,3 +83,23 @@ def test_a_run_is_kept_from_its_start_to_its_end(store: Store) -> None:
             cost_usd=0.25,
         )
     ]
+
+
+def test_a_done_hour_is_owed_while_a_run_restates_it(store: Store) -> None:
+    store.finish_window(DONE)
+    store.begin_restating(SOURCE, BOTH_HOURS, "second")
+    store.begin_restating(SOURCE, BOTH_HOURS, "third")
+    assert store.windows(SOURCE, BOTH_HOURS) == [replace(DONE, restating="second")]
+    assert store.owed_windows(SOURCE, HOUR_0) == [HOUR_0]
+    store.end_restating(SOURCE, BOTH_HOURS, "third")
+    assert store.owed_windows(SOURCE, HOUR_0) == [HOUR_0]
+    store.end_restating(SOURCE, BOTH_HOURS, "second")
+    assert store.windows(SOURCE, BOTH_HOURS) == [DONE]
+
+
+def test_a_run_that_finishes_an_hour_ends_its_restating(store: Store) -> None:
+    store.finish_window(DONE)
+    store.begin_restating(SOURCE, HOUR_0, "second")
+    again = replace(DONE, run_id="third", scored=9)
+    store.finish_window(again)
+    assert store.windows(SOURCE, HOUR_0) == [replace(again, attempts=2, restated=1)]

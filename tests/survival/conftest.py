@@ -12,6 +12,7 @@ from tests.storage.conftest import (
     migrated_sqlite,
     new_database,
     postgres_url,
+    store,
     store_url,
 )
 from tests.survival.story import (
@@ -24,7 +25,7 @@ from tests.survival.story import (
     make_project,
 )
 
-__all__ = ["migrated_postgres", "migrated_sqlite", "postgres_url", "store_url"]
+__all__ = ["migrated_postgres", "migrated_sqlite", "postgres_url", "store", "store_url"]
 
 _undisturbed: dict[str, Left] = {}
 
