@@ -68,8 +68,16 @@ class RubricEvaluator:
 
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; a fault in one leaves the others alone."""
+        if len(traces) == 1:  # as a run asks: a task more would only cost time
+            return [await self._alone(traces[0])]
         judged = await asyncio.gather(*map(self._judged, traces), return_exceptions=True)
         return [contained(each) for each in judged]
+
+    async def _alone(self, trace: Trace) -> Outcome:
+        try:
+            return await self._judged(trace)
+        except Exception as error:  # noqa: BLE001 - the fault of a judge's client is contained
+            return contained(error)
 
     async def _judged(self, trace: Trace) -> Outcome:
         judge = self.tools.judge

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -92,11 +93,11 @@ class Rubric(Part):
             raise ValueError("a rubric of scope `document` must list `documents` under `needs`")
         return self
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         return tuple(choice.label for choice in self.choices)
 
-    @property
+    @cached_property
     def prompt(self) -> str:
         """Everything the judge is told before it sees a trace: the same for every trace."""
         return f"{self.instructions}\n\nThe choices:\n{listed(self.choices)}\n\n{FRAME}"

@@ -10,13 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Protocol
 
 from tailwatch.outcome import Usage
 from tailwatch.protocols import JudgeQuestion, Verdict
 
-_FIELDS = tuple((each.name, each.default) for each in fields(JudgeQuestion))
+_FIELDS = tuple((each.name, each.default) for each in fields(JudgeQuestion)[2:])
+"""Those after the instructions and the material."""
 _field_values = attrgetter(*(name for name, _ in _FIELDS))
 
 
@@ -25,19 +27,33 @@ def question_key(model: str, question: JudgeQuestion) -> str:
 
     A field at its default is left out, so that a new field leaves the keys of old questions alone.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    _add(digest, "model", model)
-    for (name, default), value in zip(_FIELDS, _field_values(question), strict=True):
-        if value != default:
-            _add(digest, name, value if isinstance(value, str) else json.dumps(value))
+    digest = _begun(model, question.instructions).copy()
+    digest.update(_field("material", question.material))
+    digest.update(_rest(_field_values(question)))
     return digest.hexdigest()
 
 
-def _add(digest: "hashlib.blake2b", name: str, text: str) -> None:
+@lru_cache(maxsize=256)
+def _begun(model: str, instructions: str) -> "hashlib.blake2b":
+    """The hash of what the questions of a rubric have in common; copy it before you add to it."""
+    return hashlib.blake2b(
+        _field("model", model) + _field("instructions", instructions), digest_size=16
+    )
+
+
+@lru_cache(maxsize=256)
+def _rest(values: tuple[object, ...]) -> bytes:
+    return b"".join(
+        _field(name, value if isinstance(value, str) else json.dumps(value))
+        for (name, default), value in zip(_FIELDS, values, strict=True)
+        if value != default
+    )
+
+
+def _field(name: str, text: str) -> bytes:
     """Length first, so that no text can pass for two."""
     content = text.encode("utf-8", "surrogatepass")
-    digest.update(f"{name} {len(content)} ".encode())
-    digest.update(content)
+    return b"%b %d %b" % (name.encode(), len(content), content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

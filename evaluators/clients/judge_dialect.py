@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from tailwatch.protocols import JudgeQuestion
@@ -51,6 +52,11 @@ class Dialect:
             body |= {"logprobs": True, "top_logprobs": _TOP}
         return body
 
+    def request(self, model: str, question: JudgeQuestion) -> bytes:
+        """The body as it is sent: of one rubric's questions only the material is encoded anew."""
+        before, after = _around(self, model, _rubric_of(question))
+        return before + _ENCODER.encode(_sendable(question.material)).encode() + after
+
     def without(self, complaint: str, *, proven: bool) -> "Dialect | None":
         """A plainer dialect after a request was refused as invalid; None if nothing is to blame.
 
@@ -83,6 +89,32 @@ def prompt_token_bound(body: Mapping[str, Any]) -> int:
 def encoded(body: Mapping[str, Any]) -> bytes:
     """The body as it is sent."""
     return json.dumps(body, ensure_ascii=False).encode()
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+_FIELDS: Final = tuple(each.name for each in fields(JudgeQuestion))
+_MATERIAL: Final = _FIELDS.index("material")
+_values: Final = attrgetter(*_FIELDS)
+
+
+def _rubric_of(question: JudgeQuestion) -> tuple[Any, ...]:
+    """The values of its fields without the material."""
+    values = _values(question)
+    return (*values[:_MATERIAL], "", *values[_MATERIAL + 1 :])
+
+
+@lru_cache(maxsize=256)
+def _around(dialect: Dialect, model: str, values: tuple[Any, ...]) -> tuple[bytes, bytes]:
+    """What stands before and after the material in the body of a question of these values."""
+    question = JudgeQuestion(**dict(zip(_FIELDS, values, strict=True)))
+    body = dialect.body(model, question)
+    rules, _ = body["messages"]
+    rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
+    return (
+        f'{{"model": {_ENCODER.encode(model)}, "messages": [{_ENCODER.encode(rules)}, '
+        '{"role": "user", "content": '.encode(),
+        f"}}], {_ENCODER.encode(rest)[1:]}".encode(),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ import httpx2
 
 from evaluators.clients.chat_endpoint import ChatEndpoint, call_errors
 from evaluators.clients.gate import Gate
-from evaluators.clients.judge_dialect import Dialect, encoded
+from evaluators.clients.judge_dialect import Dialect
 from evaluators.clients.judge_errors import trouble_of_call, trouble_of_response
 from evaluators.clients.judge_reply import Answer, Reply, Trouble, read_reply, read_verdict
 from evaluators.clients.memory_ledger import in_memory
@@ -157,7 +157,7 @@ class OpenAIJudge:
     async def _attempt(
         self, question: JudgeQuestion, dialect: Dialect, *, again: bool
     ) -> tuple[Answer | Trouble | Skipped, Usage]:
-        body = encoded(dialect.body(self.model, question))
+        body = dialect.request(self.model, question)
         most = cost_usd(
             self.price, input_tokens=len(body), output_tokens=question.max_output_tokens
         )

@@ -25,6 +25,7 @@ PEM_END = "-----END RSA PRIVATE" + " KEY-----"
 
 def redacted(text: str) -> str:
     (found,) = ALL.redact([text]).texts
+    assert ALL.redact(["beside", text, "others"]).texts == ("beside", found, "others")
     return found
 
 

@@ -239,6 +239,19 @@ def test_equal_questions_of_a_run_are_asked_and_paid_once(together: bool, reuse:
     assert list(books.reused.values()) == [2]
 
 
+def test_reuse_is_in_the_books_before_the_run_ends() -> None:
+    async def work(ledger: RunLedger) -> list[int]:
+        counts: list[int] = []
+        for _ in range(2):
+            ledger.count_reused(question(), "small")
+            await ledger.known("nothing", NOON)
+            counts += books.reused.values()
+        return counts
+
+    books = MemoryLedger()
+    assert run(work, books) == [1, 2]
+
+
 def test_what_an_earlier_run_paid_for_is_used_again_unless_it_is_to_be_asked_again() -> None:
     books = MemoryLedger()
     assert asked([question()], books)[1] == 1

@@ -10,7 +10,7 @@ from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS
 from storage.records import RunRecord
 from storage.store import Store, open_store
 from tailwatch.caps import trillionths
-from tailwatch.judge_calls import Caps, JudgeCall, ReusedVerdicts, SettledCall
+from tailwatch.judge_calls import BookEntries, Caps, JudgeCall, ReusedVerdicts, SettledCall
 from tailwatch.outcome import Usage
 from tailwatch.plan import KeepText
 from tailwatch.protocols import Verdict
@@ -126,6 +126,26 @@ def test_an_unknown_cost_stays_the_worst_case_and_a_mad_one_stops_everything(sto
     assert taken(store)["run run"] == pytest.approx(0.2)
     store.settle_calls([settled("b", 1e30)])
     assert store.reserve_calls([call("c", 0.0)], PLENTY) == [False]
+
+
+def test_what_is_settled_pays_for_what_is_wanted_in_the_same_transaction(store: Store) -> None:
+    caps = Caps(run_usd=0.2)
+    store.reserve_calls([call("a"), call("b")], caps)
+    entries = BookEntries(
+        settled=[settled("a", 0.02, choice="yes"), settled("unheard of")],
+        wanted=[call("c", 0.05), call("d", 0.05)],
+        sought=["key of a", "key of c"],
+        since=NOON,
+    )
+    assert store.book(entries, caps).covered == [True, False]
+    again = store.book(entries, caps)
+    assert again.covered == [True, False]
+    assert list(again.known) == ["key of a"]
+    assert states(store) == {"a": "settled", "b": "reserved", "c": "reserved"}
+    assert taken(store)["run run"] == pytest.approx(0.17)
+    with pytest.raises(ValueError, match="no amount"):
+        store.book(BookEntries(settled=[settled("b")], wanted=[call("e", -1.0)]), caps)
+    assert states(store)["b"] == "reserved"
 
 
 @pytest.mark.parametrize("amount", [-0.1, float("nan"), float("inf")])
