@@ -96,8 +96,9 @@ class ScoreSamples(Connected):
     ) -> list[ScoreSample]:
         """The same for measures over all listed traces; a trace without it counts as skipped.
 
-        Of the signals, `flagged` is 1 or 0 for every trace and `thumbs_down` for those with a
-        thumb. Raises ValueError for a name that is not a measure or not a segment.
+        Of the signals, `thumbs_down` is 1 or 0 for traces with a thumb, and `flagged` for every
+        trace, but for those with a length on a day whose usual length is not known: a baseline
+        without odd lengths would make an alert of their first day. Raises ValueError for a name that is not a measure or not a segment.
         """
         for measure in measures:
             if measure not in _MEASURES:
@@ -235,7 +236,8 @@ def _measured_rows(
 
 
 def _signal(name: str, columns: Sequence[Any], usual: UsualLength | None) -> float | None:
+    _, _, thumb, _, output_tokens = columns
     if name == "flagged":
-        return float(is_flagged(usual, *columns))
-    _, _, thumb, *_ = columns
+        told = usual is not None or output_tokens is None
+        return float(is_flagged(usual, *columns)) if told else None
     return None if thumb is None else float(thumb < 0)

@@ -70,6 +70,23 @@ def test_flags_and_thumbs_are_measures_of_every_listed_trace(store: Store) -> No
     }
 
 
+def test_no_trace_with_a_length_is_measured_as_flagged_or_not_before_a_length_is_usual(
+    store: Store,
+) -> None:
+    store.pin_usual_length(SOURCE, HOUR_0.start, None)
+    store.record_listing(
+        [
+            ref("some length", output_tokens=15),
+            ref("error of some length", status=Status.ERROR, output_tokens=15),
+            ref("error", status=Status.ERROR),
+            ref("fine"),
+        ],
+        NOW,
+    )
+    (found,) = store.measure_samples(SOURCE, ["flagged"], HOUR_0)
+    assert (found.values, found.skipped) == ((0.0, 1.0), 2)
+
+
 def test_scores_come_with_what_they_stand_for(store: Store) -> None:
     """Two of 4 flagged traces and two of 36 normal ones: 2 and 18 traces a score."""
     store.record_listing(
