@@ -98,7 +98,8 @@ class ScoreSamples(Connected):
 
         Of the signals, `thumbs_down` is 1 or 0 for traces with a thumb, and `flagged` for every
         trace, but for those with a length on a day whose usual length is not known: a baseline
-        without odd lengths would make an alert of their first day. Raises ValueError for a name that is not a measure or not a segment.
+        without odd lengths would make an alert of their first day.
+        Raises ValueError for a name that is not a measure or not a segment.
         """
         for measure in measures:
             if measure not in _MEASURES:
