@@ -52,6 +52,10 @@ class DocumentRubricEvaluator:
         return self.tools.judge.model if self.tools.judge else ""
 
     @property
+    def configured(self) -> bool:
+        return self.tools.judge is not None
+
+    @property
     def direction(self) -> Direction:
         return self.rubric.direction
 

@@ -26,4 +26,15 @@ async def embed_texts(
     return dict(zip(different, vectors, strict=True))
 
 
+def can_embed(tools: EvaluatorTools, model: str) -> bool:
+    """Whether there is an embedder of that name; nothing is loaded."""
+    if tools.embedder is None:
+        return False
+    try:
+        tools.embedder(model)
+    except EmbeddingsMissingError:
+        return False
+    return True
+
+
 _MISSING = "install tailwatch[embeddings]: no embedder is configured"

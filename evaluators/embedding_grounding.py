@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evaluators.clients.embedder import DEFAULT_MODEL, Vectors
-from evaluators.embedding import embed_texts
+from evaluators.embedding import can_embed, embed_texts
 from evaluators.options import Options, parse_options, refuse_parameter
 from evaluators.text import sentences, words
 from tailwatch.alert import Direction
@@ -54,6 +54,10 @@ class EmbeddingGrounding:
     @property
     def version(self) -> str:
         return "1" if self.aggregate is Aggregate.MEAN else f"1-{self.aggregate}"
+
+    @property
+    def configured(self) -> bool:
+        return can_embed(self.tools, self.judge)
 
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; the whole batch is embedded in one call."""

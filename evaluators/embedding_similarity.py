@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evaluators.clients.embedder import DEFAULT_MODEL, Vectors
-from evaluators.embedding import embed_texts
+from evaluators.embedding import can_embed, embed_texts
 from evaluators.options import Options, parse_options, refuse_parameter
 from tailwatch.alert import Direction
 from tailwatch.outcome import Outcome, Score, Skipped, SkipReason
@@ -31,6 +31,10 @@ class EmbeddingSimilarity:
     direction: ClassVar[Direction] = Direction.HIGHER_IS_BETTER
     scale: ClassVar[Scale] = Scale(low=-1.0, high=1.0)
     batch_size: ClassVar[int] = 256
+
+    @property
+    def configured(self) -> bool:
+        return can_embed(self.tools, self.judge)
 
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; the whole batch is embedded in one call."""

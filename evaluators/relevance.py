@@ -29,8 +29,12 @@ NO_JUDGEMENTS: Final = Skipped(
 
 
 class RelevanceSource(Protocol):
-    """Tells the grades of documents. `judge` and `version` say by whom, for the series."""
+    """Tells the grades of documents. `judge` and `version` say by whom, for the series, and
+    `configured` whether there is anybody to tell them.
+    """
 
+    @property
+    def configured(self) -> bool: ...
     @property
     def judge(self) -> str: ...
     @property
@@ -72,6 +76,10 @@ class QrelsRelevance:
     version: str = ""
     batch_size: int = 1024
 
+    @property
+    def configured(self) -> bool:
+        return self.qrels is not None
+
     async def judgements(self, traces: Sequence[Trace]) -> Sequence[Found]:
         """For each trace the grades on file; `Skipped` without a file, or for a query not in it."""
         if self.qrels is None:
@@ -90,6 +98,10 @@ class JudgedRelevance:
 
     grader: DocumentGrader
     rubric: str
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.grader.judge)
 
     @property
     def judge(self) -> str:

@@ -78,6 +78,10 @@ class RetrievalEvaluator:
     def ends_by_itself(self) -> bool:
         return bool(self.relevance.judge)
 
+    @property
+    def configured(self) -> bool:
+        return self.relevance.configured
+
     async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
         """One outcome for each trace, in order; the arithmetic is done for the batch at once."""
         outcomes: list[Outcome] = [_NO_DOCUMENTS] * len(traces)

@@ -59,6 +59,10 @@ class RubricEvaluator:
         return self.tools.judge.model if self.tools.judge else ""
 
     @property
+    def configured(self) -> bool:
+        return self.tools.judge is not None
+
+    @property
     def direction(self) -> Direction:
         return self.rubric.direction
 

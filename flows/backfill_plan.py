@@ -13,6 +13,7 @@ from flows.questions import QuestionCount
 from flows.sampling_day import sampling_day
 from storage.records import RecordedOutcome
 from tailwatch.errors import ConfigurationError
+from tailwatch.outcome import SkipReason
 from tailwatch.plan import BATCH_PRICE_SHARE, JudgePlan
 from tailwatch.window import Window
 
@@ -27,7 +28,9 @@ class Only(StrEnum):
     """Which evaluations a backfill makes."""
 
     MISSING = "missing"
-    """Those that were never made, which is all of them after a rubric, version or model change."""
+    """Those that were never made, which is all of them after a rubric, version or model change, and
+    those that were skipped because nothing to make them with was configured: all other choices but
+    the last take these too."""
     FAILED = "failed"
     """The missing and the failed ones."""
     OVER_BUDGET = "over_budget"
@@ -43,6 +46,8 @@ def redo_for(only: Only) -> Redo:
     """Whether a recorded outcome is evaluated again under that choice."""
 
     def redo(recorded: RecordedOutcome) -> bool:
+        if recorded.reason == SkipReason.NOT_CONFIGURED:
+            return True
         if only is Only.FAILED:
             return recorded.kind == "failed"
         if only is Only.OVER_BUDGET:
@@ -127,7 +132,7 @@ async def estimate(
             if narrowing:
                 by_id = {ref.trace_id: ref for ref in eligible}
                 sample = narrowed(parts, window, planned, sample, by_id, narrowing)
-            missing = outstanding(recorded[planned.series], sample, redo)
+            missing = outstanding(planned, recorded[planned.series], sample, redo)
             evaluations[planned.evaluator.name] += len(missing)
             needed.update(missing)
             wanted.append((planned.evaluator, missing))

@@ -12,11 +12,12 @@ from flows.chunks import (
     run_chunks,
 )
 from flows.hour import Hour, look_at
-from flows.parts import Parts
+from flows.parts import Parts, PlannedEvaluator
 from flows.restating import restate
 from storage.records import RecordedOutcome
 from tailwatch.coverage import Coverage
 from tailwatch.evaluation import Series
+from tailwatch.outcome import SkipReason
 from tailwatch.window import Window
 
 Redo = Callable[[RecordedOutcome], bool]
@@ -58,7 +59,7 @@ async def evaluate_window(
     """
     hour = await look_at(parts, window, run_id, clock)
     recorded = parts.store.recorded(parts.source.name, hour.series, window)
-    wanted = [(p, outstanding(recorded[p.series], sample, redo)) for p, sample in hour.samples]
+    wanted = [(p, outstanding(p, recorded[p.series], sample, redo)) for p, sample in hour.samples]
     chunks = list(chunks_of(hour.eligible, wanted, window, run_id, parts.plan.chunk_size))
     total = await run_chunks(parts, chunks, clock, run_chunk, on_chunk)
     changed = bool(
@@ -86,13 +87,24 @@ async def evaluate_window(
 
 
 def outstanding(
-    recorded: Mapping[str, RecordedOutcome], sample: Mapping[str, float], redo: Redo
+    planned: PlannedEvaluator,
+    recorded: Mapping[str, RecordedOutcome],
+    sample: Mapping[str, float],
+    redo: Redo,
 ) -> dict[str, float | None]:
-    """The part of a sample that is still to be evaluated."""
+    """The part of a sample that is still to be evaluated.
+
+    What was skipped for want of something that the evaluator has not got yet is left as it is.
+    """
+    configured = planned.configured
+
+    def again(outcome: RecordedOutcome) -> bool:
+        return redo(outcome) and (configured or outcome.reason != SkipReason.NOT_CONFIGURED)
+
     return {
         trace_id: probability
         for trace_id, probability in sample.items()
-        if trace_id not in recorded or redo(recorded[trace_id])
+        if trace_id not in recorded or again(recorded[trace_id])
     }
 
 

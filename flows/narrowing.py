@@ -115,7 +115,7 @@ async def evaluate_part(
     wanted = []
     for planned, sample in hour.samples:
         part = narrowed(parts, window, planned, sample, refs, narrowing)
-        missing = outstanding(recorded[planned.series], part, redo)
+        missing = outstanding(planned, recorded[planned.series], part, redo)
         counts = planned.series in accounted
         wanted.append((planned, missing if counts else dict.fromkeys(missing)))
     chunks = list(chunks_of(hour.eligible, wanted, window, run_id, parts.plan.chunk_size))

@@ -33,6 +33,11 @@ class PlannedEvaluator:
             judge=self.evaluator.judge,
         )
 
+    @property
+    def configured(self) -> bool:
+        """Whether it has what it needs, such as a judge; one that does not tell is taken to."""
+        return bool(getattr(self.evaluator, "configured", True))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRule:

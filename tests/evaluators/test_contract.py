@@ -154,3 +154,8 @@ def test_what_is_not_configured_says_so(name: str, bare: Evaluator) -> None:
         assert isinstance(outcome, Skipped)
         assert outcome.reason is SkipReason.NOT_CONFIGURED
         assert outcome.detail
+    assert getattr(bare, "configured", True) is (name in NEEDS_NOTHING)
+
+
+def test_what_is_configured_says_so(equipped: Evaluator) -> None:
+    assert getattr(equipped, "configured", True) is True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.backfill_plan import Only, redo_for
 from flows.chunks import Chunk, ChunkReport, Clock, chunks_of, evaluate_chunk, remaining
 from flows.evaluate_window import WindowReport, evaluate_window
 from flows.hour import look_at
@@ -329,3 +330,39 @@ def test_an_hour_that_was_evaluated_before_it_settled_stays_owed(store: Store) -
 
     run(parts, hours_later=2)
     assert store.owed_windows("memory", HOUR) == []
+
+
+@dataclass
+class Unequipped(ScriptedEvaluator):
+    """Like one that needs relevance judgements, or an extra."""
+
+    configured: bool = False
+
+    async def evaluate(self, traces: Sequence[Trace]) -> Sequence[Outcome]:
+        outcomes = await super().evaluate(traces)
+        return outcomes if self.configured else [_NOT_CONFIGURED] * len(traces)
+
+
+_NOT_CONFIGURED = Skipped(reason=SkipReason.NOT_CONFIGURED)
+
+
+@pytest.mark.parametrize("only", [each for each in Only if each is not Only.VERSION_CHANGED])
+def test_a_backfill_makes_what_was_not_configured_once_it_is(store: Store, only: Only) -> None:
+    evaluator = Unequipped()
+    source = MemorySource(traces(4))
+    parts = make_parts(store, source, evaluator)
+    run(parts)
+    clock = SteppingClock(START + timedelta(hours=9))
+
+    def backfill() -> WindowReport:
+        redo = redo_for(only)
+        return asyncio.run(evaluate_window(parts, HOUR, run_id="by hand", clock=clock, redo=redo))
+
+    fetched = len(source.fetched)
+    assert not backfill().changed
+    assert len(source.fetched) == fetched
+    evaluator.configured = True
+    assert backfill().chunks.scored == 4
+    (account,) = store.coverage("memory", HOUR)
+    assert (account.scored, account.skipped) == (4, {})
+    assert backfill().chunks.scored == (4 if only is Only.EVERYTHING else 0)
