@@ -16,7 +16,7 @@ from tailwatch.alert import Alert
 from tailwatch.coverage import Coverage
 
 
-async def leave_run_artifacts(kind: str, report: RunReport) -> None:
+async def leave_run_artifacts(kind: str, report: RunReport, trust: Sequence[str]) -> None:
     """The receipt of an evaluation run."""
     rows = [_coverage_row(c) for w in report.windows for c in w.coverage]
     if rows:
@@ -24,11 +24,11 @@ async def leave_run_artifacts(kind: str, report: RunReport) -> None:
             table=rows, key=f"{kind}-coverage", description="What became of every sampled trace"
         )
     await acreate_markdown_artifact(
-        markdown=run_note(report), key=f"{kind}-run", description="What this run did"
+        markdown=run_note(report, trust), key=f"{kind}-run", description="What this run did"
     )
 
 
-async def leave_backfill_artifacts(report: BackfillReport) -> None:
+async def leave_backfill_artifacts(report: BackfillReport, trust: Sequence[str]) -> None:
     """The receipt of a backfill; the coverage is that of the hours which this run did itself."""
     rows = [_coverage_row(c) for w in report.here for c in w.coverage]
     if rows:
@@ -36,18 +36,23 @@ async def leave_backfill_artifacts(report: BackfillReport) -> None:
             table=rows, key="backfill-coverage", description="What became of every sampled trace"
         )
     await acreate_markdown_artifact(
-        markdown=job_note(report.job, report.progress),
+        markdown=job_note(report.job, report.progress, trust),
         key="backfill-run",
         description="What this backfill did",
     )
 
 
 async def leave_check_artifact(
-    report: CheckReport, open_alerts: Sequence[Alert], held: Mapping[str, str]
+    report: CheckReport,
+    open_alerts: Sequence[Alert],
+    held: Mapping[str, str],
+    trust: Sequence[str],
 ) -> None:
     """The receipt of an alert check."""
     await acreate_markdown_artifact(
-        markdown=check_note(report, open_alerts, held), key="alert-check", description="Open alerts"
+        markdown=check_note(report, open_alerts, held, trust),
+        key="alert-check",
+        description="Open alerts",
     )
 
 

@@ -19,6 +19,7 @@ from flows.driving import Ears, drive
 from flows.engines.crew import Crew, Engine
 from flows.plan_file import read_plan
 from flows.sharing import Heard
+from flows.trust import run_trust
 from flows.wiring import open_parts
 from tailwatch.errors import ConfigurationError, TailwatchError
 from tailwatch.settings import Settings
@@ -116,7 +117,11 @@ async def _driven(setting: Setting, request: BackfillRequest, crew: Crew) -> dic
     log = get_run_logger()
     heard = Heard(on_window=lambda w: log.info("%s: %d traces listed", w.window, w.listed))
     report = await drive(setting, request, crew, Ears(here=heard))
-    await leave_backfill_artifacts(report)
+    async with open_parts(setting.plan_file, setting.settings) as parts:
+        trust = run_trust(
+            chosen_parts(request, parts), (c for w in report.here for c in w.coverage)
+        )
+    await leave_backfill_artifacts(report, trust)
     if report.trouble is not None:
         raise TailwatchError(report.trouble)
     return report.counts

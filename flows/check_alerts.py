@@ -17,6 +17,7 @@ from flows.notifying import send_due
 from flows.plan_file import read_plan
 from flows.schedule import scheduled_start
 from flows.telemetry import send_telemetry, telemetry_line
+from flows.trust import series_behind, trust_note
 from flows.wiring import open_parts
 from tailwatch.settings import Settings
 from tailwatch.window import Window
@@ -40,6 +41,7 @@ async def check_alerts() -> int:
         report = check(parts, owed_checks(parts.store, source, until))
         settle_judge_alerts(parts, datetime.now(UTC))
         alerts, held = parts.store.unresolved_alerts(source), held_in(parts.store, source)
+        trust = trust_note(parts, {series for alert in alerts for series in series_behind(alert)})
         sent = await send_due(
             parts.store, source, parts.destinations, clock=lambda: datetime.now(UTC)
         )
@@ -54,5 +56,5 @@ async def check_alerts() -> int:
             log.warning("messages to %s wait in the outbox: %s", each.destination, each.error)
     if told is not None:
         log.log(INFO if told.why is None else WARNING, telemetry_line(told))
-    await leave_check_artifact(report, alerts, held)
+    await leave_check_artifact(report, alerts, held, trust)
     return len(alerts)

@@ -14,6 +14,7 @@ from flows.plan_file import read_plan
 from flows.runs import due_windows, run_windows
 from flows.schedule import scheduled_start
 from flows.telemetry import send_telemetry, telemetry_line
+from flows.trust import run_trust
 from flows.wiring import open_parts
 from tailwatch.settings import Settings
 
@@ -46,7 +47,8 @@ async def evaluate_traces() -> dict[str, int]:
             log.log(INFO if told.why is None else WARNING, telemetry_line(told))
         if scheduled.hour == 0:
             log.info(forgotten_line(forget_old(parts.store, parts.plan, scheduled), False))
-    await leave_run_artifacts("hourly", report)
+        trust = run_trust(parts, (c for w in report.windows for c in w.coverage))
+    await leave_run_artifacts("hourly", report, trust)
     return report.counts
 
 

@@ -70,8 +70,10 @@ def job_json(job: BackfillJob, progress: JobProgress) -> dict[str, Any]:
     }
 
 
-def job_note(job: BackfillJob, progress: JobProgress) -> str:
-    """A backfill in a few lines of markdown; what went wrong is code, so nothing can format."""
+def job_note(job: BackfillJob, progress: JobProgress, trust: Sequence[str] = ()) -> str:
+    """A backfill in a few lines of markdown, with what is known of its judges (`flows.trust`); what
+    went wrong is code, so nothing can format.
+    """
     counts = progress.counts
     lines = [
         f"**{progress.done:,} of {progress.total:,} hours done**, {counts.changed:,} of them with "
@@ -84,6 +86,8 @@ def job_note(job: BackfillJob, progress: JobProgress) -> str:
     ]
     for each in progress.troubles[:_SHOWN]:
         lines.append("- `{}`".format(trouble_line(each).replace("`", "'")))
+    if trust:
+        lines += ["", *trust]
     return "\n".join(lines)
 
 

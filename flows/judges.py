@@ -123,6 +123,7 @@ def terms_of(first: AskedJudge, second: AskedJudge | None) -> JudgeTerms:
         worst_case_usd=first.judge.worst_case_usd,
         spent_usd=lambda: sum(each.judge.spent_usd for each in both),
         begin=begin,
+        others_usd={each.judge.model: each.judge.worst_case_usd for each in both[1:]},
     )
 
 

@@ -8,8 +8,8 @@ from flows.runs import RunReport
 from tailwatch.alert import Alert
 
 
-def run_note(report: RunReport) -> str:
-    """A run in a few lines of markdown."""
+def run_note(report: RunReport, trust: Sequence[str] = ()) -> str:
+    """A run in a few lines of markdown, with what is known of its judges (`flows.trust`)."""
     counts = report.counts
     changed = [w for w in report.windows if w.changed]
     lines = [
@@ -22,6 +22,7 @@ def run_note(report: RunReport) -> str:
         f"- judges cost {report.cost_usd:.4f} USD",
         *([f"- {report.note}"] if report.note else []),
         "",
+        *trust,
     ]
     if changed:
         lines += ["| hour (UTC) | listed | scores | skipped | failed |", "|---|---|---|---|---|"]
@@ -35,11 +36,15 @@ def run_note(report: RunReport) -> str:
 
 
 def check_note(
-    report: CheckReport, open_alerts: Sequence[Alert], held: Mapping[str, str] | None = None
+    report: CheckReport,
+    open_alerts: Sequence[Alert],
+    held: Mapping[str, str] | None = None,
+    trust: Sequence[str] = (),
 ) -> str:
     """A check in a few lines of markdown; the alerts' words are code, so no trace can format.
 
-    `held` has the reasons of the alerts that are held, by id.
+    `held` has the reasons of the alerts that are held, by id, `trust` what is known of the judges
+    behind the alerts (`flows.trust`).
     """
     lines = [f"Checked {len(report.checked)} hours; {len(open_alerts)} alerts are open.", ""]
     if report.monitors:
@@ -48,6 +53,8 @@ def check_note(
         why = (held or {}).get(alert.alert_id)
         said = alert.sentence if why is None else f"{why}: {alert.sentence}"
         lines.append("- `{}` {}: `{}`".format(alert.alert_id, alert.state, said.replace("`", "'")))
+    if trust:
+        lines += ["", *trust]
     if report.proposals:
         lines += ["", "Baselines to think about (`tailwatch baseline promote`):", ""]
         lines += ["- `{}`".format(proposal.replace("`", "'")) for proposal in report.proposals]

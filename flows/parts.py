@@ -1,7 +1,7 @@
 """What a run works with, as values: built by `flows.wiring`, or by a test."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.store import Store
@@ -78,6 +78,7 @@ class Destination:
 class JudgeTerms:
     """Which model judges, what may be spent on it, and what one call costs at the most.
 
+    `others_usd` has what one call of each other model costs at the most, a second judge's.
     `spent_usd` says what was spent so far, also on calls whose outcome was never recorded.
     `begin` is told the id of the run that asks from now on, and whether it asks again what was
     asked before.
@@ -88,6 +89,11 @@ class JudgeTerms:
     worst_case_usd: float
     spent_usd: Callable[[], float]
     begin: Callable[[str, bool], None]
+    others_usd: Mapping[str, float] = field(default_factory=dict)
+
+    def worst_case_of(self, model: str) -> float:
+        """What one call of that model costs at the most."""
+        return self.others_usd.get(model, self.worst_case_usd)
 
 
 WhyDown = Callable[[], Awaitable[Failed | None]]

@@ -1,6 +1,6 @@
 """How far a judge's scores can be believed, as it is said wherever they are shown."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from alerts.incidents import monitors_of
 from alerts.judge_card import UNVALIDATED, card_of, headline
@@ -9,6 +9,7 @@ from flows.canary import judged_series
 from flows.parts import Parts
 from storage.review_records import ValidationRecord
 from tailwatch.alert import Alert
+from tailwatch.coverage import Coverage
 from tailwatch.evaluation import Series
 from tailwatch.printable import printable
 
@@ -50,6 +51,27 @@ def trust_lines(parts: Parts, series: Collection[Series]) -> list[str]:
     ]
 
 
+def trust_note(parts: Parts, series: Collection[Series]) -> list[str]:
+    """The same for a note in markdown, with a heading; names are code, so that none can format."""
+    lines = trust_lines(parts, series)
+    if not lines:
+        return []
+    code = ["- `{}`".format(line.replace("`", "'")) for line in lines]
+    return ["How far the judges can be believed (`tailwatch judge validate`):", "", *code, ""]
+
+
+def run_trust(parts: Parts, covered: Iterable[Coverage]) -> list[str]:
+    """The same for the judges of a run: the plan's, and a second one that stood in."""
+    return trust_note(
+        parts, {planned.series for planned in parts.evaluators} | {c.series for c in covered}
+    )
+
+
 def alert_trust(parts: Parts, alert: Alert) -> list[str]:
     """The same for the series that take part in an alert."""
-    return trust_lines(parts, {alert.series, *(each.series for each in monitors_of(alert))})
+    return trust_lines(parts, series_behind(alert))
+
+
+def series_behind(alert: Alert) -> set[Series]:
+    """The series that take part in an alert."""
+    return {alert.series, *(each.series for each in monitors_of(alert))}

@@ -112,13 +112,24 @@ def wanted_of(
 
 
 def cost_of(parts: Parts, wanted: Sequence[Wanted]) -> Cost:
-    """What asking about all of the items can cost at the most, before the cap."""
-    calls = sum(len(w.items) * (asks.most if (asks := asks_of(w.evaluator)) else 1) for w in wanted)
+    """What asking about all of the items can cost at the most, before the cap.
+
+    Each judge's calls at its own price; criteria that are asked in one call are counted once.
+    """
     if parts.judge is None:
         raise ConfigurationError("no judge is configured")
+    most: dict[tuple[str, str, str], int] = {}
+    for each in wanted:
+        judge, asks = each.series.judge, asks_of(each.evaluator)
+        rubric, calls = (each.series.evaluator, 1) if asks is None else (asks.rubric, asks.most)
+        for item in each.items:
+            key = (judge, rubric, item.id)
+            most[key] = max(most.get(key, 0), calls)
     return Cost(
-        calls=calls,
-        worst_case_usd=calls * parts.judge.worst_case_usd,
+        calls=sum(most.values()),
+        worst_case_usd=sum(
+            calls * parts.judge.worst_case_of(judge) for (judge, _, _), calls in most.items()
+        ),
         cap_usd=parts.judge.caps.run_usd,
     )
 

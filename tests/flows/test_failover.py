@@ -190,6 +190,27 @@ def test_the_doctor_names_both_judges_and_asks_neither(tmp_path: Path) -> None:
     assert (first.asked, second.asked) == ([], [])
 
 
+def test_each_judge_has_its_own_worst_case(tmp_path: Path) -> None:
+    dear, cheap = (
+        {"input_usd_per_million": usd, "output_usd_per_million": usd} for usd in (20.0, 2.0)
+    )
+    plan = JudgedPlan.written(
+        tmp_path,
+        [{}],
+        {"judge": {"model": "small", "price": cheap, "second": {"model": "large", "price": dear}}},
+        "http://127.0.0.1:9/v1",
+    )
+
+    async def worst() -> tuple[float, float]:
+        async with open_parts(read_plan(plan.settings.plan), plan.settings) as parts:
+            assert parts.judge is not None
+            return parts.judge.worst_case_of("small"), parts.judge.worst_case_of("large")
+
+    small, large = asyncio.run(worst())
+    assert large == pytest.approx(10 * small)
+    assert small > 0
+
+
 def test_the_second_judge_must_be_another_model(tmp_path: Path) -> None:
     plan = JudgedPlan.written(
         tmp_path,

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from flows.backfill_plan import Estimate
-from flows.notes import estimate_note
+from flows.checking import CheckReport
+from flows.notes import check_note, estimate_note, run_note
+from flows.runs import RunReport
 
 COUNTED = Estimate(
     windows=2,
@@ -14,6 +16,18 @@ COUNTED = Estimate(
     cap_usd=1.0,
     questions={"faithfulness": 20},
 )
+
+
+TRUST = ["How far the judges can be believed:", "", "- `Validation of x: unvalidated`", ""]
+
+
+def test_a_run_says_how_far_its_judges_are_to_be_believed() -> None:
+    report = RunReport(run_id="r", windows=(), cost_usd=0.5, note="the first is down")
+    note = run_note(report, TRUST)
+    assert note.index("- the first is down") < note.index("- `Validation of x: unvalidated`")
+    assert "Validation" not in run_note(report)
+    checked = check_note(CheckReport(checked=(), findings=(), events=()), (), trust=TRUST)
+    assert checked.endswith("\n".join(TRUST))
 
 
 def test_only_the_cap_is_called_a_bound() -> None:

@@ -190,6 +190,7 @@ def test_prefect_is_told_nothing_private(
         artifacts, logs = asyncio.run(kept_by_prefect())
 
     assert "refusal v1 stub" in artifacts
+    assert "- `Validation of refusal v1 stub: unvalidated`" in artifacts
     assert HARMLESS in sent(endpoint)
     for core in (*cores(), HELD_BACK, HARMLESS):
         assert core not in artifacts

@@ -199,6 +199,22 @@ def test_a_golden_set_is_asked_about_within_the_cap_and_recorded(parts: Parts) -
     assert [run.kind for run in parts.store.runs(10) if run.run_id == "v"] == ["validation"]
 
 
+def test_each_judge_costs_its_own_price_and_a_shared_question_once(parts: Parts) -> None:
+    assert parts.judge is not None
+    second = replace(parts.evaluators[0], evaluator=tone_evaluator(WordJudge(model="judge-b")))
+    both = replace(
+        parts,
+        judge=replace(parts.judge, others_usd={"judge-b": 0.05}),
+        evaluators=(*parts.evaluators, second),
+    )
+    items = [item(i, "rude") for i in range(10)]
+    wanted, _ = wanted_of(both, items, ())
+    cost = cost_of(both, wanted)
+    assert cost.calls == 20
+    assert cost.worst_case_usd == pytest.approx(10 * 0.01 + 10 * 0.05)
+    assert cost_of(both, [*wanted, wanted[0]]) == cost
+
+
 @pytest.mark.parametrize(
     ("items", "said"),
     [
