@@ -18,11 +18,11 @@ from tailwatch.window import Window
 class Hour:
     """A listed hour.
 
-    `waiting` counts the traces that are not finished; `late` are those first seen after the hour
-    was done, and `relisted` says that the hour, done before, is listed otherwise now: with other
-    traces, or with other values of one, such as a thumb, or the latency of one that had not ended.
-    `restating` names the run that broke off when it had changed some of the hour and had not yet
-    brought its summaries up to date.
+    `waiting` counts the traces that are not finished; `late` are those of which this listing is the
+    first after the hour was done, and `relisted` says that the hour, done before, is listed
+    otherwise now: with other traces, or with other values of one, such as a thumb, or the latency
+    of one that had not ended. `restating` names the run that broke off when it had changed some of
+    the hour and had not yet brought its summaries up to date.
     """
 
     window: Window

@@ -1,7 +1,7 @@
 """What is known of an hour after its evaluations: sample, coverage, summaries, ledger."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from alerts.summaries import summarize
@@ -36,7 +36,10 @@ def restate(
         if before[planned.series]:
             store.set_sample(source, planned.series, hour.window, sample)
     recorded = store.recorded(source, hour.series, hour.window)
-    coverage = [_account(hour, p.series, sample, recorded[p.series]) for p, sample in hour.samples]
+    late = store.late(source, hour.window)
+    coverage = [
+        _account(hour, p.series, sample, recorded[p.series], late) for p, sample in hour.samples
+    ]
     # the account last: while it does not fit what is recorded, the next run restates the hour
     _restate_summaries(parts, hour.window, now=clock(), restated=hour.done_before)
     store.record_coverage(source, coverage)
@@ -51,7 +54,7 @@ def restate(
                 listed=len(hour.refs),
                 scored=sum(c.scored for c in coverage),
                 failed=sum(sum(c.failed.values()) for c in coverage),
-                late=len(hour.late),
+                late=len(late),
                 run_id=run_id,
                 evaluated_at=clock(),
             )
@@ -66,6 +69,7 @@ def _account(
     series: Series,
     sample: Mapping[str, float],
     recorded: Mapping[str, RecordedOutcome],
+    late: Collection[str],
 ) -> Coverage:
     outcomes = [recorded[trace_id] for trace_id in sample if trace_id in recorded]
     return Coverage(
@@ -78,7 +82,7 @@ def _account(
         skipped=Counter(str(o.reason) for o in outcomes if o.kind == "skipped"),
         failed=Counter(str(o.reason) for o in outcomes if o.kind == "failed"),
         unreadable=len(sample) - len(outcomes),
-        late=sum(trace_id in hour.late for trace_id in sample),
+        late=sum(trace_id in late for trace_id in sample),
     )
 
 

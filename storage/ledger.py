@@ -29,6 +29,7 @@ class WindowLedger(Connected):
             "attempts": 1,
             "restated": 0,
             "restating": None,
+            "done_at": record.evaluated_at if record.status == "done" else None,
         }
         with self.database.write() as connection:
             upsert(connection, WINDOWS, [row], counted=_counted)
@@ -67,7 +68,7 @@ class WindowLedger(Connected):
         return [
             WindowRecord(
                 window=Window(row["hour"], row["hour"] + HOUR),
-                **{name: row[name] for name in row if name != "hour"},
+                **{name: row[name] for name in row if name not in ("hour", "done_at")},
             )
             for row in rows
         ]
@@ -111,4 +112,5 @@ def _counted(new: Proposed) -> dict[str, ColumnElement[Any]]:
     return {
         "attempts": old.attempts + case((another_run, 1), else_=0),
         "restated": old.restated + case((restates, 1), else_=0),
+        "done_at": func.coalesce(old.done_at, new.done_at),
     }

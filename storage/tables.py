@@ -180,6 +180,7 @@ class WindowRow(Row, table=True):
     attempts: int = count()
     restated: int = count()
     restating: str | None = text()
+    done_at: datetime | None = moment()
 
 
 class RunRow(Row, table=True):

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
 from storage.connected import Connected
 from storage.queries import in_hours, refuse_other_fields
 from storage.records import StoredTrace
 from storage.rows import REF_FIELDS, fetch_error_row, ref_row, stored_ref, stored_trace, texts_row
-from storage.tables import FETCH_ERRORS, TRACES
+from storage.tables import FETCH_ERRORS, TRACES, WINDOWS
 from storage.text import key_text
 from storage.upsert import upsert
 from tailwatch.trace import FetchError, Trace, TraceRef
@@ -60,6 +60,17 @@ class TraceRecords(Connected):
         with self.database.read() as connection:
             refs = [stored_ref(row) for row in connection.execute(query).mappings()]
         return {ref.trace_id: ref for ref in refs}
+
+    def late(self, source: str, window: Window) -> frozenset[str]:
+        """The ids of the window's traces that were first seen when their hour had been done."""
+        same_hour = and_(WINDOWS.c.source == TRACES.c.source, WINDOWS.c.hour == TRACES.c.hour)
+        query = (
+            select(TRACES.c.trace_id, TRACES.c.trace_id_full)
+            .join(WINDOWS, same_hour)
+            .where(in_hours(TRACES, source, window), TRACES.c.first_seen_at > WINDOWS.c.done_at)
+        )
+        with self.database.read() as connection:
+            return frozenset(full or key for key, full in connection.execute(query))
 
     def first_seen(self, source: str, field: str) -> dict[str, datetime]:
         """When the first trace with each value of a trace field started.

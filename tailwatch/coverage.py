@@ -15,7 +15,8 @@ class Coverage:
     eligible = sampled + not sampled
     sampled  = scored + all of skipped + all of failed + unreadable
 
-    `late` counts the sampled traces that were first seen after the hour's first evaluation.
+    `late` counts the sampled traces that were first seen after the hour's first evaluation,
+    whichever of the runs since then found them.
     """
 
     series: Series

@@ -83,7 +83,7 @@ class Evaluator(Protocol):
     model behind the scores, and is empty for plain code. `batch_size` is how many traces it wants
     at once. One that only waits for calls with limits of their own, as a judge's have, may say
     `ends_by_itself = True`: its batches are not timed out. One that needs a model, an extra or a
-    file may say by `configured` whether it has it: then a backfill gives it what it could not score.
+    file may say by `configured` whether it has it: a backfill then makes what it could not.
     """
 
     @property

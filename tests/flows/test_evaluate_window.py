@@ -109,6 +109,25 @@ def test_late_traces_are_scored_and_the_hour_is_restated(store: Store) -> None:
     assert (summary.n, summary.restated) == (4, True)
 
 
+def test_late_traces_of_all_runs_are_counted_once(store: Store) -> None:
+    source = MemorySource(traces(3))
+    parts = make_parts(store, source, ScriptedEvaluator(), segments=("feature",))
+    run(parts)
+    found = []
+    for number, hours_later in enumerate((3, 5, 7)):
+        late = make_trace(source="memory", trace_id=f"late{number}", start_time=at(30 + number))
+        source.traces.append(late)
+        found.append(run(parts, hours_later=hours_later, run_id=f"run {number}").late)
+        run(parts, hours_later=hours_later + 1, run_id=f"again {number}")
+    source.traces[0] = replace(source.traces[0], latency_ms=9_000.0)
+    assert run(parts, hours_later=9, run_id="relisted").changed
+
+    assert found == [1, 1, 1]
+    (account,) = store.coverage("memory", HOUR)
+    (record,) = store.windows("memory", HOUR)
+    assert (account.late, record.late, record.restated) == (3, 3, 3)
+
+
 def test_an_unfinished_trace_is_waited_for_and_then_taken_as_it_is(store: Store) -> None:
     unfinished = make_trace(source="memory", trace_id="open", complete=False, start_time=at(5))
     parts = make_parts(

@@ -53,6 +53,7 @@ ANSWERS = (
 _FORGETTABLE = {
     "run_id",
     "evaluated_at",
+    "done_at",
     "recorded_at",
     "first_seen_at",
     "attempts",

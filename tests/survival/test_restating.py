@@ -88,12 +88,12 @@ def _run_and_die(url: str, change: str, dies_in: str) -> None:
 def _figures(store: Store) -> list[object]:
     """Everything that is said of the hour, but for when and by whom."""
     windows = [
-        replace(w, run_id="", evaluated_at=START, attempts=0, late=0)
+        replace(w, run_id="", evaluated_at=START, attempts=0)
         for w in store.windows("memory", THE_HOUR)
     ]
     return [
         windows,
-        [replace(account, late=0) for account in store.coverage("memory", THE_HOUR)],
+        store.coverage("memory", THE_HOUR),
         store.summaries("memory", THE_HOUR),
         store.listed("memory", THE_HOUR),
     ]
