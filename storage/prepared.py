@@ -14,8 +14,10 @@ from sqlalchemy.types import TypeEngine
 
 from storage.bulk import Row, converted, positional
 
-_KEYS = 512
-"""How many keys a query has at the most: SQLite takes 32,766 parameters."""
+_SIZES = (8, 64, 512)
+"""For how many keys a query is made: few sizes, for to make one takes longer than many runs of it;
+and SQLite takes 32,766 parameters."""
+_KEYS = _SIZES[-1]
 
 Reader = Callable[[Any], Any]
 Writing = Insert | Update | postgresql.Insert | sqlite.Insert
@@ -80,7 +82,7 @@ class PreparedSelect:
     def _some(
         self, connection: Connection, keys: Sequence[tuple[Any, ...]], more: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
-        size = 1 << (len(keys) - 1).bit_length()
+        size = next(size for size in _SIZES if size >= len(keys))
         padded = [*keys, *[keys[-1]] * (size - len(keys))]
         dialect = connection.dialect
         made = self._made.get((dialect.name, size)) or self._make(dialect, size)
