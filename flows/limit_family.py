@@ -9,7 +9,6 @@ from alerts.family import LEAST_JOINED
 from alerts.incidents import Key
 from alerts.rules.limit import Limit
 from flows.parts import Parts, PlannedRule
-from tailwatch.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +40,12 @@ def limit_rules(parts: Parts) -> list[tuple[PlannedRule, Limit]]:
 def limit_family(parts: Parts, until: datetime) -> LimitFamily:
     """The monitors of the plan's limits, from the stored hours before `until`."""
     joined: dict[Key, datetime] = {}
-    first = parts.store.first_window(parts.source.name)
-    limits = limit_rules(parts)
-    if limits and first is not None and first.start < until:
-        window = Window(first.start, until)
-        for planned, rule in limits:
-            series = [each for each in parts.directions if planned.watches(each)]
-            found = parts.store.hours_of_score(
-                parts.source.name, series, planned.segments, window, LEAST_JOINED
-            )
-            joined |= {(rule.name, *where): hour for where, hour in found.items()}
+    for planned, rule in limit_rules(parts):
+        series = [each for each in parts.directions if planned.watches(each)]
+        found = parts.store.hours_of_score(
+            parts.source.name, series, planned.segments, until, LEAST_JOINED
+        )
+        joined |= {(rule.name, *where): hour for where, hour in found.items()}
     return LimitFamily(joined=joined, hours=sorted(joined.values()))
 
 

@@ -91,10 +91,10 @@ class _Rehearsal(Store):
         source: str,
         series: Collection[Series],
         segment_fields: Collection[str],
-        window: Window,
+        until: datetime,
         nth: int,
     ) -> dict[tuple[Series, Segment], datetime]:
-        return self._scores.hours_of_score(source, series, segment_fields, window, nth)
+        return self._scores.hours_of_score(source, series, segment_fields, until, nth)
 
     def score_samples(
         self,

@@ -21,6 +21,7 @@ from storage.database import Database, store_url
 from storage.evaluations import EvaluationRecords
 from storage.exports import Exports
 from storage.fence import fence
+from storage.first_scores import FirstScores
 from storage.judge_calls import JudgeCalls
 from storage.labels import LabelRecords
 from storage.ledger import WindowLedger
@@ -59,6 +60,7 @@ class Store(
     ScoreSamples,
     SamplingDays,
     SummaryRecords,
+    FirstScores,
     AlertRecords,
     Outbox,
     BaselineRecords,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Delete, func, select
+from sqlalchemy import Delete, select
 
 from storage.connected import Connected
 from storage.queries import in_hours, of_any_series, of_segment, of_series
@@ -103,50 +103,3 @@ class SummaryRecords(Connected):
             query = query.where(of_segment(SUMMARIES, segment))
         with self.database.read() as connection:
             return [summary_of(row) for row in connection.execute(query).mappings()]
-
-    def hours_of_score(
-        self,
-        source: str,
-        series: Collection[Series],
-        segment_fields: Collection[str],
-        window: Window,
-        nth: int,
-    ) -> dict[tuple[Series, Segment], datetime]:
-        """The hour of the `nth` score of each series, in all traffic and in the fields' segments.
-
-        Counted from the window's first hour; one with fewer scores in the window is left out.
-        """
-        columns = SUMMARIES.c
-        key = [columns[name] for name in ("evaluator", "version", "judge")]
-        key += [columns.segment_field, columns.segment_value]
-        so_far = func.sum(columns.n).over(partition_by=key, order_by=columns.hour)
-        running = (
-            select(*key, columns.segment_value_full, columns.hour, so_far.label("so_far"))
-            .where(
-                in_hours(SUMMARIES, source, window),
-                of_any_series(SUMMARIES, series),
-                columns.segment_field.in_(["", *segment_fields]),
-            )
-            .subquery()
-        )
-        names = running.c
-        query = (
-            select(
-                names.evaluator,
-                names.version,
-                names.judge,
-                names.segment_field,
-                func.coalesce(func.max(names.segment_value_full), names.segment_value),
-                func.min(names.hour),
-            )
-            .where(names.so_far >= nth)
-            .group_by(*(names[column.name] for column in key))
-        )
-        with self.database.read() as connection:
-            return {
-                (
-                    Series(evaluator=evaluator, version=version, judge=judge),
-                    Segment(field=field, value=value),
-                ): hour
-                for evaluator, version, judge, field, value, hour in connection.execute(query)
-            }

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -153,12 +154,39 @@ def test_the_hour_of_the_nth_score(store: Store) -> None:
     summaries = [summarize(each, Direction.HIGHER_IS_BETTER) for each in samples]
     store.record_summaries(SOURCE, summaries, NOW)
 
-    def hours_of(nth: int, window: Window = BOTH_HOURS) -> dict[Segment, Window]:
-        found = store.hours_of_score(SOURCE, [FAITHFULNESS], ["feature"], window, nth)
+    def hours_of(nth: int, until: datetime = HOUR_1.end) -> dict[Segment, Window]:
+        found = store.hours_of_score(SOURCE, [FAITHFULNESS], ["feature"], until, nth)
         assert {series for series, _ in found} <= {FAITHFULNESS}
         return {segment: Window(hour, hour + HOUR) for (_, segment), hour in found.items()}
 
     assert hours_of(2) == {CHAT: HOUR_0, long: HOUR_1}
     assert hours_of(3) == {CHAT: HOUR_1, long: HOUR_1}
-    assert hours_of(2, HOUR_1) == {long: HOUR_1}
-    assert store.hours_of_score(SOURCE, [], [], BOTH_HOURS, 1) == {}
+    assert hours_of(2, HOUR_0.end) == {CHAT: HOUR_0}
+    assert store.hours_of_score(SOURCE, [], [], HOUR_1.end, 1) == {}
+
+
+def test_first_scores_are_found_however_thin_they_come(store: Store) -> None:
+    """Value by value, some with more hours than are read at once before their scores."""
+    begin = HOUR_0.start
+    thin, late, never = (Segment(field="feature", value=value) for value in ("b", "c", "d"))
+    hours = [(CHAT, n, [0.5]) for n in range(60)]
+    hours += [(thin, n, [0.5] if n % 10 == 9 else []) for n in range(200)]
+    hours += [(late, n, [0.5, 0.5, 0.5] if n >= 130 else []) for n in range(140)]
+    hours += [(never, n, [0.5]) for n in range(3)]
+    store.record_summaries(
+        SOURCE,
+        [
+            summarize(
+                sample(segment, Window(begin + n * HOUR, begin + (n + 1) * HOUR), *values),
+                Direction.HIGHER_IS_BETTER,
+            )
+            for segment, n, values in hours
+        ],
+        NOW,
+    )
+    found = store.hours_of_score(SOURCE, [FAITHFULNESS], ["feature"], begin + 500 * HOUR, 12)
+    assert {segment: (hour - begin) / HOUR for (_, segment), hour in found.items()} == {
+        CHAT: 11,
+        thin: 119,
+        late: 133,
+    }
