@@ -5,10 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from alerts.bridge import Bridge, bridge
 from evaluators.index import build_evaluator
+from evaluators.questions import ExpectedForm
 from evaluators.rubric import RubricEvaluator
+from evaluators.rubric_file import read_fields
 from evaluators.run import Assignment, RunContext, run_evaluators
 from flows.chunks import EVALUATOR_TIMEOUT_S
 from flows.parts import Parts
@@ -78,7 +81,9 @@ class Bridged:
 def side_of(parts: Parts, rubric: str, end: End) -> Side:
     """The series at one end. Without the rubric's file only recorded scores of a version are known.
 
-    Raises ConfigurationError for a rubric that the plan does not have, or a file of another one.
+    A file is asked as the plan asks the rubric: with its `samples` and `scoring`, and about the
+    same criterion where it is a sheet of several. Raises ConfigurationError for a rubric that the
+    plan does not have, or a file of another one.
     """
     series, evaluator = next(iter(judged_rubrics(parts, [rubric]).items()))
     if end.rubric is None or end.rubric == series.version:
@@ -87,13 +92,24 @@ def side_of(parts: Parts, rubric: str, end: End) -> Side:
     if not path.is_file():
         old = Series(evaluator=series.evaluator, version=end.rubric, judge=series.judge)
         return Side(series=old, evaluator=None)
-    built = build_evaluator(EvaluatorPlan(rubric=str(path)), evaluator.tools)
+    options = _options_of(evaluator, read_fields(path))
+    built = build_evaluator(EvaluatorPlan(rubric=str(path), options=options), evaluator.tools)
     if not isinstance(built, RubricEvaluator) or built.name != rubric:
         raise ConfigurationError(f"{path} is not the rubric {rubric!r} but {built.name!r}")
     return Side(
         series=Series(evaluator=built.name, version=built.version, judge=built.judge),
         evaluator=built,
     )
+
+
+def _options_of(evaluator: RubricEvaluator, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with which a rubric file of that content is asked as the evaluator is."""
+    options: dict[str, Any] = {"samples": evaluator.samples}
+    if "criteria" in content:
+        return {**options, "criterion": evaluator.name.removeprefix(f"{content.get('name')}_")}
+    if isinstance(evaluator.form, ExpectedForm):
+        options["scoring"] = "expected"
+    return options
 
 
 def sample_of(parts: Parts, old: Series, window: Window, size: int) -> list[str]:

@@ -1,20 +1,23 @@
 """What people see of baselines, and the deploys beside an alert."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from alerts.bridge import bridge
 from flows.baselines import read_baselines
 from flows.checking import check_alerts, owed_checks
 from flows.cli.baseline import _show
 from flows.marks import marks, marks_near
 from flows.notes import check_note
 from flows.proposals import proposal
+from storage.review_records import BridgeRecord
 from storage.store import Store
-from tailwatch.alert import Segment
-from tailwatch.window import HOUR
+from tailwatch.alert import Direction, Segment
+from tailwatch.window import HOUR, Window
 from tests.builders import START, make_ref
 from tests.flows.parts import migrated_store
 from tests.flows.test_tail_check import SERIES, evaluated
@@ -49,6 +52,36 @@ def test_until_something_is_pinned_it_names_no_threshold(
     assert said.startswith("No baseline is pinned yet, so nothing is compared with one.")
     assert "learning: 200 of 400 scored outputs" in said
     assert "alert at" not in said
+
+
+def test_a_series_that_is_still_learning_shows_the_bridge_from_the_one_before(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = evaluated(store, 10)
+    check_alerts(parts, owed_checks(store, "memory", START + 10 * HOUR))
+    old = replace(SERIES, version="0")
+    for number, (before, after) in enumerate([(0.8, 0.9), (0.8, 0.7)]):
+        found = bridge([before] * 40, [after] * 40, Direction.HIGHER_IS_BETTER, 0.5)
+        record = BridgeRecord(
+            bridge_id=str(number),
+            old=old,
+            new=SERIES,
+            window=Window(START, START + HOUR),
+            at=START + number * HOUR,
+            who="ann",
+            comparison=found.document(),
+        )
+        store.record_bridge("memory", record)
+    _show(parts, ["scripted"], lines=False, history=False, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"bridge from {old}: on 40 outputs the mean moved by -0.1" in said
+    assert "P10 from 0.8 to 0.7" in said
+    assert said.count("bridge from") == 1  # the newest alone
+    check_alerts(evaluated(store, 50), owed_checks(store, "memory", START + 50 * HOUR))
+    _show(parts, ["scripted"], lines=False, history=False, as_json=False)
+    pinned = " ".join(capsys.readouterr().out.split())
+    assert "pinned" in pinned
+    assert "bridge from" not in pinned
 
 
 def test_a_new_baseline_is_proposed_after_clean_days_and_not_before(store: Store) -> None:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from flows.bridging import Asked, Bridged, End, Opening, build_bridge, cost_of_bridge
+from evaluators.questions import CriterionForm
+from evaluators.rubric import rubric_evaluator
+from flows.bridging import Asked, Bridged, End, Opening, build_bridge, cost_of_bridge, side_of
 from flows.parts import JudgeTerms, Parts
 from tailwatch.errors import ConfigurationError
 from tailwatch.judge_calls import Caps
+from tailwatch.protocols import EvaluatorTools
 from tests.fakes import SteppingClock
 from tests.flows.judged_traces import (
     TONE,
@@ -119,6 +123,47 @@ def test_an_old_file_is_asked_where_nothing_is_recorded(parts: Parts, tmp_path: 
     assert openings.asked == {"judge-a": 20}
     assert done.record.old.version == "0"
     assert done.bridge.difference.value is None
+
+
+SHEET = {
+    **{name: TONE[name] for name in ("version", "description", "needs", "instructions")},
+    "name": "manners",
+    "criteria": [
+        {"name": "tone", "question": "Is it polite?", "choices": TONE["choices"]},
+        {"name": "length", "question": "Is it short?", "choices": TONE["choices"]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "old", "version"),
+    [
+        (TONE, {"samples": 3}, {**TONE, "version": "0"}, "0-samples3"),
+        (TONE, {"scoring": "expected"}, {**TONE, "version": "0"}, "0-expected"),
+        (SHEET, {"criterion": "tone", "samples": 2}, {**SHEET, "version": "0"}, "0-samples2"),
+        ({**TONE, "name": "manners_tone"}, {}, {**SHEET, "version": "0"}, "0"),
+        (SHEET, {"criterion": "tone"}, {**TONE, "name": "manners_tone", "version": "0"}, "0"),
+    ],
+    ids=["samples", "expected", "criterion", "into a sheet", "out of a sheet"],
+)
+def test_a_file_is_asked_as_the_plan_asks_the_rubric(
+    parts: Parts,
+    tmp_path: Path,
+    content: dict[str, Any],
+    options: dict[str, Any],
+    old: dict[str, Any],
+    version: str,
+) -> None:
+    tools = EvaluatorTools(judge=WordJudge())
+    paths = [tmp_path / name for name in ("plan.yaml", "old.yaml")]
+    for path, fields in zip(paths, (content, old), strict=True):
+        path.write_text(yaml.safe_dump(fields))
+    planned = replace(parts.evaluators[0], evaluator=rubric_evaluator(paths[0], options, tools))
+    name = planned.evaluator.name
+    side = side_of(replace(parts, evaluators=(planned,)), name, End(rubric=str(paths[1])))
+    assert (side.series.evaluator, side.series.version) == (name, version)
+    assert side.evaluator is not None
+    assert isinstance(side.evaluator.form, CriterionForm) is ("criteria" in old)
 
 
 def test_the_second_end_gets_what_the_first_left_of_the_cap(parts: Parts, tmp_path: Path) -> None:
