@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sources.faults import printable, sentence
-from sources.file_catalog import KeptLine
 from sources.file_index import Entry
 from sources.file_lines import line_at, open_lines
+from sources.kept_lines import KeptLine
 from sources.log_records import LogRow
 from sources.log_traces import trace_of
+from sources.packed_file import PackedFiles
 from sources.trace_lines import read_line
 from tailwatch.errors import InvalidTraceError
 from tailwatch.trace import FetchError, Trace
@@ -25,7 +26,9 @@ class _Pending:
     rows: dict[int, LogRow] = field(default_factory=dict)
 
 
-def fetch_entries(source: str, entries: Sequence[Entry]) -> Iterator[Trace | FetchError]:
+def fetch_entries(
+    source: str, entries: Sequence[Entry], packed_files: PackedFiles | None = None
+) -> Iterator[Trace | FetchError]:
     """Each entry's trace, or why it cannot be had: one item for each entry, in the files' order."""
     wanted = Counter(entry.ref.trace_id for entry in entries)
     pending: dict[str, _Pending] = {}
@@ -35,7 +38,7 @@ def fetch_entries(source: str, entries: Sequence[Entry]) -> Iterator[Trace | Fet
         else:
             yield entry.fault
     for path, places in _by_file(pending).items():
-        for item in _read_file(source, path, places, pending):
+        for item in _read_file(source, path, places, pending, packed_files):
             yield from [item] * wanted[item.trace_id or ""]
 
 
@@ -53,10 +56,11 @@ def _read_file(
     path: Path,
     places: Sequence[tuple[KeptLine, str, int]],
     pending: dict[str, _Pending],
+    packed_files: PackedFiles | None,
 ) -> Iterator[Trace | FetchError]:
     done = 0
     try:
-        with open_lines(path) as (file, _):
+        with open_lines(path, packed_files) as (file, _):
             for place, trace_id, number in places:
                 line = line_at(file, place.offset)
                 done += 1

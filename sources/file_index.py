@@ -10,10 +10,11 @@ from pathlib import Path
 from threading import Lock
 
 from sources.faults import printable, sentence
-from sources.file_catalog import Catalog, KeptError, KeptLine, OvertakenError, ScannedFile
+from sources.file_catalog import Catalog
 from sources.file_lines import mark_of
 from sources.file_paths import FoundFile, find_files
 from sources.file_scan import MAX_ERRORS_PER_FILE, ScannedLine, read_kept, scan_lines
+from sources.kept_lines import KeptError, KeptLine, OvertakenError, ScannedFile
 from sources.log_records import LogRow
 from sources.log_traces import trace_of
 from sources.trace_lines import BrokenTrace

@@ -9,6 +9,8 @@ from hashlib import blake2b
 from io import BufferedIOBase
 from pathlib import Path
 
+from sources.packed_file import PackedFiles
+
 MAX_LINE_BYTES = 16 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -36,10 +38,13 @@ class CutOffError(OSError):
 
 
 @contextmanager
-def open_lines(path: Path) -> Iterator[tuple[BufferedIOBase, bool]]:
+def open_lines(
+    path: Path, packed_files: PackedFiles | None = None
+) -> Iterator[tuple[BufferedIOBase, bool]]:
     """The file's bytes, unpacked if they are gzip, and whether they are; the name decides nothing.
 
-    Raises OSError when it cannot be read.
+    With `packed_files` a place in the middle of a packed file is found without unpacking all that
+    is before it, if somewhere before it was read lately. Raises OSError when it cannot be read.
     """
     with path.open("rb") as file:
         packed = file.read(len(_GZIP)) == _GZIP
@@ -47,8 +52,12 @@ def open_lines(path: Path) -> Iterator[tuple[BufferedIOBase, bool]]:
         if not packed:
             yield file, False
             return
-        with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked, True
+        if packed_files is not None:
+            with packed_files.opened(path, file) as unpacked:
+                yield unpacked, True
+            return
+        with gzip.GzipFile(fileobj=file) as whole:
+            yield whole, True
 
 
 def read_lines(path: Path, offset: int = 0, number: int = 1) -> Iterator[Line]:

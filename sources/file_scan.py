@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from sources.faults import printable
-from sources.file_catalog import KeptError, KeptLine
 from sources.file_lines import MAX_LINE_BYTES, CutOffError, Line, read_lines
+from sources.kept_lines import KeptError, KeptLine
 from sources.log_records import LogRow
 from sources.trace_lines import BrokenTrace, Malformed, read_line
 from tailwatch.trace import Trace, TraceRef

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sources.faults import printable, sentences
 from sources.file_fetch import fetch_entries
 from sources.file_index import Entry, FileIndex, Key
+from sources.packed_file import PackedFiles
 from tailwatch.errors import ConfigurationError, SourceError
 from tailwatch.protocols import Health, Page
 from tailwatch.trace import FetchError, Trace, TraceRef
@@ -59,6 +60,7 @@ class FilesSource:
     def __init__(self, name: str, patterns: Sequence[str], cache: Path | None = None) -> None:
         self.name = name
         self._index = FileIndex(name, patterns, cache and cache / _index_name(name, patterns))
+        self._packed_files = PackedFiles()
         self._scanned = False
 
     async def check(self) -> Health:
@@ -120,7 +122,7 @@ class FilesSource:
                 )
             else:
                 entries.append(known[ref.trace_id])
-        items = fetch_entries(self.name, entries)
+        items = fetch_entries(self.name, entries, self._packed_files)
         while batch := await asyncio.to_thread(_take, items):
             for item in batch:
                 yield item
