@@ -25,6 +25,7 @@ from tailwatch.errors import (
     ClaimLostError,
     RetryableError,
     StoreError,
+    StoreUnavailableError,
     TailwatchError,
 )
 from tailwatch.printable import printable
@@ -73,9 +74,9 @@ async def work_on(
     reports: list[WindowReport] = []
     in_vain = 0
     while True:
-        claim = store.claim_unit(job.job_id, holder, lease)
+        claim, more_to_come = _next(store, job.job_id, holder, lease)
         if claim is None:
-            if not _more_to_come(store, job.job_id):
+            if not more_to_come:
                 return reports
             await asyncio.sleep(poll_s)
             continue
@@ -221,6 +222,23 @@ def run_counts(counts: UnitCounts) -> dict[str, int]:
         "unreadable": counts.unreadable,
         "late": counts.late,
     }
+
+
+def _next(store: Store, job_id: str, holder: str, lease: timedelta) -> tuple[Claim | None, bool]:
+    """An hour to work on, and whether one may yet come where there is none now.
+
+    Asked once more where the store did not answer: it ends the transaction of whoever stood still
+    in it for long, and answers again.
+    """
+
+    def ask() -> tuple[Claim | None, bool]:
+        claim = store.claim_unit(job_id, holder, lease)
+        return claim, claim is not None or _more_to_come(store, job_id)
+
+    try:
+        return ask()
+    except StoreUnavailableError:
+        return ask()
 
 
 def _more_to_come(store: Store, job_id: str) -> bool:

@@ -6,15 +6,19 @@ import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import text
+
 from flows.backfill_order import BackfillRequest, order_of, parts_for
 from flows.plan_file import read_plan
 from flows.sharing import close_if_over, work_on
 from flows.wiring import open_parts
-from storage.claim_records import BackfillJob
+from storage.claim_records import BackfillJob, Claim
 from storage.store import Store
-from tests.survival.story import DAY, Project
+from tests.survival.story import DAY, HOURS, Project
 
 ROOT = Path(__file__).resolve().parents[2]
+TEST = "the test"
+"""The holder of what a test keeps from the workers."""
 
 
 def environment_of(project: Project) -> dict[str, str]:
@@ -40,6 +44,27 @@ def begun(store: Store, project: Project) -> BackfillJob:
             return store.open_backfill(order_of(BackfillRequest(window=DAY), parts), now())
 
     return asyncio.run(work())
+
+
+def begun_but_for_an_hour(store: Store, project: Project) -> tuple[BackfillJob, Claim]:
+    """The job, and a claim on its last hour: until that is given back the job cannot be over,
+    however quick its workers and however late who watches them.
+    """
+    job = begun(store, project)
+    claims = [store.claim_unit(job.job_id, TEST, timedelta(hours=1)) for _ in range(HOURS)]
+    *others, last = [claim for claim in claims if claim is not None]
+    for claim in others:
+        store.give_back(claim)
+    assert last.window.end == DAY.end
+    return job, last
+
+
+def at_work(store: Store) -> list[int]:
+    """The processes that have done an hour, or are at one."""
+    query = text("SELECT DISTINCT holder FROM backfill_units WHERE holder <> :test")
+    with store.database.read() as connection:
+        holders = connection.execute(query, {"test": TEST}).scalars().all()
+    return sorted({int(holder.split("/")[1]) for holder in holders})
 
 
 def share(project: Project, job_id: str, lease_s: float) -> None:
