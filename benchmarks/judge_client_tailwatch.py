@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -46,6 +47,7 @@ async def judge_all(task: Task, stopwatch: Stopwatch) -> Ends:
 
 def prepared(folder: Path, task: Task) -> Settings:
     """Settings for a run in a folder of its own, whose store exists."""
+    import_module("aiohttp")  # at the first call it would be measured, unlike the others' imports
     (folder / "traces.jsonl").write_text(json.dumps({}), encoding="utf-8")
     plan = folder / "plan.yaml"
     plan.write_text(PLAN.format(in_flight=task.in_flight, timeout_s=task.timeout_s))

@@ -15,6 +15,9 @@ from tailwatch.protocols import Evaluator
 from tailwatch.trace import Trace
 from tailwatch.window import Window
 
+_START_TOGETHER: Final = 32
+"""How many traces are prepared before the first of them may go on its way."""
+
 MAX_MESSAGE_CHARS: Final = 200
 """How much of an exception's message is kept: it may quote the trace's text."""
 
@@ -95,6 +98,7 @@ async def _flow(
 ) -> list[Evaluation]:
     """Each trace on its own, the next one as soon as any of them is finished."""
     places = iter(range(len(assignment.traces)))
+    tasks: list[asyncio.Task[None]] = []
     finished: dict[int, Evaluation] = {}
 
     async def lane() -> None:
@@ -105,8 +109,11 @@ async def _flow(
             finished[place] = done[0]
             recorder.add(done)
 
-    tasks = [asyncio.create_task(lane()) for _ in range(lanes)]
     try:
+        for _ in range(lanes):
+            tasks.append(asyncio.create_task(lane()))
+            if len(tasks) % _START_TOGETHER == 0:
+                await asyncio.sleep(0)
         await asyncio.gather(*tasks)
     finally:
         for task in tasks:
@@ -177,8 +184,11 @@ async def _attempt(
     """The evaluator's outcomes, checked; or one failure in place of all of them."""
     timer = asyncio.timeout_at(deadline)
     try:
-        async with timer:
+        if deadline is None:
             outcomes = list(await evaluator.evaluate(traces))
+        else:
+            async with timer:
+                outcomes = list(await evaluator.evaluate(traces))
         if len(outcomes) != len(traces):
             return _bad(f"returned {len(outcomes)} outcomes for {len(traces)} traces")
         return [_checked(evaluator, outcome) for outcome in outcomes]

@@ -177,7 +177,7 @@ class OpenAIJudge:
             usage, started = Usage(cost_usd=most), time.perf_counter()
             reply = await self._send(body, ticket)
             if isinstance(reply, Reply):
-                usage = _timed(self._usage(reply, most), started)
+                usage = self._usage(reply, most, started)
                 found = read_verdict(reply, question)
             else:
                 usage = _timed(_FREE if reply.free else usage, started)
@@ -216,10 +216,10 @@ class OpenAIJudge:
             return trouble_of_response(response, self.model)
         return read_reply(response.body)
 
-    def _usage(self, reply: Reply, most_usd: float) -> Usage:
+    def _usage(self, reply: Reply, most_usd: float, started: float) -> Usage:
         """The reported usage and its cost; the worst case where the endpoint reports none."""
         if reply.usage is None:
-            return Usage(cost_usd=most_usd)
+            return _timed(Usage(cost_usd=most_usd), started)
         tokens = reply.usage
         return Usage(
             cost_usd=cost_usd(
@@ -229,6 +229,7 @@ class OpenAIJudge:
             ),
             input_tokens=tokens.prompt_tokens,
             output_tokens=tokens.completion_tokens,
+            latency_ms=_ms_since(started),
         )
 
     def _wait_s(self, trouble: Trouble, tries: int, question: JudgeQuestion) -> float | None:
@@ -319,4 +320,8 @@ def _failed(trouble: Trouble, usage: Usage) -> Failed:
 
 
 def _timed(usage: Usage, started: float) -> Usage:
-    return replace(usage, latency_ms=(time.perf_counter() - started) * 1000)
+    return replace(usage, latency_ms=_ms_since(started))
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
