@@ -14,12 +14,14 @@ from flows.open_batch import Collected, Limits, Line, OpenBatch
 from storage.batch_records import BatchJob, BatchLine
 from storage.store import Store
 from tailwatch.judge_calls import Caps, JudgeCall, KnownVerdict, question_key
-from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason
+from tailwatch.outcome import NO_USAGE, Failed, Skipped, SkipReason, Usage
 from tailwatch.protocols import Judge, JudgeQuestion, Verdict
 
 Answer = Verdict | Failed | Skipped
 
 IN_BATCH: Final = Skipped(reason=SkipReason.IN_BATCH)
+
+_FREE: Final = Usage(cost_usd=0.0)
 
 OPEN_FOR: Final = timedelta(days=7)
 """How long a call of a batch may stay unsettled: its day, and a team that is away."""
@@ -100,6 +102,7 @@ class CollectingJudge:
         self._made = len(store.batches(job.job_id))
         self._open: OpenBatch | None = None
         self._used: set[str] = set()
+        self._paid: set[str] = set()
         self._broken: Exception | None = None
         self._reuses = RunLedger(store, caps, clock=clock)
         self._reuses.begin(job.job_id)
@@ -115,8 +118,22 @@ class CollectingJudge:
             self._open.content.close()
 
     async def ask(self, question: JudgeQuestion) -> Answer:
-        """The answer, if it is known; else it is in a batch now, or over budget."""
-        return await self._grouped.ask(question_key(self.model, question), question)
+        """The answer, if it is known; else it is in a batch now, or over budget.
+
+        Of those who wait for one answer together, such as the criteria of a sheet, one has paid.
+        """
+        key = question_key(self.model, question)
+        answer = await self._grouped.ask(key, question)
+        if isinstance(answer, Skipped) or answer.usage == NO_USAGE:
+            return answer
+        if key not in self._paid:
+            self._paid.add(key)
+            return answer
+        if isinstance(answer, Failed):
+            return replace(answer, usage=NO_USAGE)
+        self._reuses.count_reused(question, self.model)
+        from_then = answer.reused_from or self._clock()
+        return replace(answer, usage=_FREE, reused_from=from_then)
 
     async def finish(self) -> None:
         """Submits what is left. Raises what broke the collecting, if something did."""

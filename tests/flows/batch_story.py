@@ -1,6 +1,7 @@
 """A backfill in batches against a provider on a loopback socket, and the same one online."""
 
 import asyncio
+import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from evaluators.clients.openai_batch import make_batch_endpoint
 from evaluators.clients.openai_judge import make_judge
 from evaluators.clients.run_ledger import RunLedger
 from evaluators.rubric import rubric_evaluator
+from evaluators.rubric_file import read_fields
 from flows.backfill_plan import Only, redo_for
 from flows.batch_work import BatchWork
 from flows.batches import Progress, advance, cancel, collect, job_for
@@ -29,7 +31,7 @@ from tailwatch.window import HOUR, Window
 from tests.builders import START, at, make_trace
 from tests.fakes import MemorySource, ScriptedEvaluator, SteppingClock
 from tests.flows.parts import make_parts
-from tests.stub_endpoint import StubReply, StubRequest, verdict
+from tests.stub_endpoint import StubReply, StubRequest, completion, verdict
 
 RUBRICS = Path(__file__).parents[2] / "evaluators" / "rubrics"
 PRICE = PricePlan(input_usd_per_million=1.0, output_usd_per_million=2.0)
@@ -41,10 +43,22 @@ LIST_PRICE = 100 * 1e-6 + 20 * 2e-6
 
 def by_material(request: StubRequest) -> StubReply:
     """A verdict that depends on the question alone, as an ideal judge's does."""
-    schema = request.body["response_format"]["json_schema"]["schema"]
-    labels = schema["properties"]["choice"]["enum"]
+    asked = request.body["response_format"]["json_schema"]["schema"]["properties"]
     number = zlib.crc32(request.text.encode())
-    return verdict(labels[number % len(labels)], f"because of {number}")
+    if "choice" in asked:
+        return verdict(_pick(asked["choice"]["enum"], number), f"because of {number}")
+    answers = {
+        name: {
+            "explanation": f"{name} because of {number}",
+            "choice": _pick(each["properties"]["choice"]["enum"], number + place),
+        }
+        for place, (name, each) in enumerate(asked.items())
+    }
+    return completion(json.dumps(answers))
+
+
+def _pick(labels: Sequence[str], number: int) -> str:
+    return labels[number % len(labels)]
 
 
 def three_hours(per_hour: int = 4) -> MemorySource:
@@ -71,7 +85,8 @@ class Story:
     store: Store
     url: str
     source: MemorySource = field(default_factory=three_hours)
-    rubrics: Sequence[str] = ("answer_relevance",)
+    rubrics: Sequence[str | Path] = ("answer_relevance",)
+    """Names of packaged rubrics, or files; a file with criteria is asked about each of them."""
     options: Mapping[str, Any] = field(default_factory=dict)
     probes: bool = False
     """Whether the first question is asked online, as the command does."""
@@ -86,7 +101,9 @@ class Story:
     def parts(self, judge: Judge, **plan: Any) -> Parts:
         tools = EvaluatorTools(judge=judge)
         judged = [
-            rubric_evaluator(RUBRICS / f"{name}.yaml", self.options, tools) for name in self.rubrics
+            rubric_evaluator(path, {**self.options, **criterion}, tools)
+            for path in (RUBRICS / f"{n}.yaml" if isinstance(n, str) else n for n in self.rubrics)
+            for criterion in _criteria(path)
         ]
         return make_parts(self.store, self.source, *judged, ScriptedEvaluator(), **plan)
 
@@ -184,6 +201,12 @@ class Story:
             for e in self.store.evaluations("memory", trace.trace_id)
             if isinstance(e.outcome, Failed)
         ]
+
+
+def _criteria(path: Path) -> list[dict[str, Any]]:
+    """The option that names each criterion of a rubric file; no option where it has none."""
+    named = read_fields(path).get("criteria", ())
+    return [{"criterion": each["name"]} for each in named] or [{}]
 
 
 class _Nobody:

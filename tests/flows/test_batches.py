@@ -12,12 +12,18 @@ import pytest
 from flows.open_batch import Limits
 from storage.store import Store, open_store
 from tailwatch.judge_calls import Caps
-from tailwatch.outcome import Score, SkipReason
+from tailwatch.outcome import FailureKind, Score, SkipReason
+from tailwatch.window import Window
+from tests.builders import START
+from tests.evaluators.test_rubric_options import sheet_file
 from tests.flows.batch_story import LIST_PRICE, Story, by_material
 from tests.storage import conftest as stores
 from tests.stub_batches import StubBatches
+from tests.stub_endpoint import completion
 
 migrated_sqlite = stores.migrated_sqlite
+
+WINDOW_OF_BOOKS = Window(START, START + timedelta(days=9))
 
 
 @pytest.fixture
@@ -98,6 +104,68 @@ def test_every_form_of_question_ends_as_online(
     provider.finish()
     assert story.collect()[0].job.state == "done"
     assert story.told() == online(migrated_sqlite, tmp_path, provider, **same)
+
+
+@pytest.mark.parametrize("options", [{}, {"samples": 2}], ids=["once", "samples"])
+@pytest.mark.parametrize("probes", [True, False], ids=["online first", "batch alone"])
+def test_all_criteria_of_a_sheet_are_one_line_and_end_as_online(
+    store: Store,
+    provider: StubBatches,
+    tmp_path: Path,
+    migrated_sqlite: Path,
+    options: dict[str, Any],
+    probes: bool,
+) -> None:
+    same: dict[str, Any] = {"rubrics": (sheet_file(tmp_path),), "options": options}
+    story = Story(store, provider.url, probes=probes, **same)
+    questions = 12 * options.get("samples", 1)
+    assert story.start().batches[0].lines == questions - probes
+    provider.finish()
+    (done,) = story.collect()
+    assert done.job.state == "done"
+    assert {series.evaluator for _, series in story.told()["outcomes"]} == {
+        "manners_tone",
+        "manners_length",
+        "scripted",
+    }
+    (spent,) = store.spending(WINDOW_OF_BOOKS, "evaluator")
+    assert (spent.name, spent.calls) == ("manners", questions)
+    scores = [
+        evaluation.outcome
+        for trace in story.source.traces
+        for evaluation in store.evaluations("memory", trace.trace_id)
+        if isinstance(evaluation.outcome, Score) and evaluation.series.judge
+    ]
+    paid = [score.usage.cost_usd for score in scores if score.usage.cost_usd]
+    assert len(paid) == 12  # of the two criteria one pays
+    # an answer that came before the other opinions on its trace is in the books alone
+    in_books = LIST_PRICE if probes and options else 0.0
+    assert sum(paid) + in_books == pytest.approx(spent.settled_usd)
+    assert paid_once(story.told()) == online(migrated_sqlite, tmp_path, provider, **same)
+
+
+def paid_once(told: dict[str, Any]) -> dict[str, Any]:
+    """What was told, but for which of two criteria took the other's answer."""
+    outcomes = {
+        key: replace(
+            outcome,
+            details={n: v for n, v in outcome.details.items() if not n.startswith("reused")},
+        )
+        for key, outcome in told["outcomes"].items()
+    }
+    return {**told, "outcomes": outcomes}
+
+
+def test_a_sheet_whose_answer_lacks_a_criterion_fails_for_each(
+    store: Store, provider: StubBatches, tmp_path: Path
+) -> None:
+    story = Story(store, provider.url, rubrics=(sheet_file(tmp_path),))
+    provider.script = lambda _: completion('{"tone": {"explanation": "e", "choice": "polite"}}')
+    story.start()
+    provider.finish()
+    assert story.collect()[0].job.state == "done"
+    assert {each.error_type for each in story.failures()} == {FailureKind.BAD_OUTPUT}
+    assert len(story.failures()) == 24
 
 
 def test_nothing_is_told_of_what_waits(story: Story, provider: StubBatches) -> None:

@@ -1,5 +1,6 @@
 """Backfills in batches, as a person types them: what is printed, and how the command exits."""
 
+import asyncio
 import json
 import shutil
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.testing.utilities import prefect_test_harness
 
 from flows.cli.main import main
+from flows.collect_batches import collect_all_batches
 from tailwatch.trace import Trace
 from tests.builders import START, at, make_trace
 from tests.flows.batch_story import by_material
@@ -184,3 +188,27 @@ def test_batches_speak_the_form_that_the_endpoint_understands(
 
 def test_a_dry_run_tells_what_batches_would_save(tailwatch: Tailwatch) -> None:
     assert "In batches (`--batch`)" in tailwatch("backfill", *HOURS, "--dry-run")[1]
+
+
+@pytest.mark.prefect
+@pytest.mark.timeout(300)
+def test_the_flow_collects_and_leaves_a_note(tailwatch: Tailwatch, provider: StubBatches) -> None:
+    assert tailwatch("backfill", *HOURS, "--batch")[0] == 0
+
+    async def collected() -> list[int]:
+        waits = [await collect_all_batches()]
+        provider.finish()
+        return [*waits, await collect_all_batches(), await collect_all_batches()]
+
+    async def notes() -> list[str]:
+        async with get_client() as client:
+            return [str(each.data) for each in await client.read_artifacts()]
+
+    with prefect_test_harness(server_startup_timeout=120):
+        waits = asyncio.run(collected())
+        said = asyncio.run(notes())
+    assert waits == [1, 0, 0]
+    assert sum("No backfill waits for a batch." in note for note in said) == 1
+    assert sum("5 questions in 1 batch at the provider." in note for note in said) == 1
+    assert sum("done. 5 questions answered, 0 failed" in note for note in said) == 1
+    assert "done" in tailwatch("batches", "list")[1]
