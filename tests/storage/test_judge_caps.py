@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from storage.judge_tables import JUDGE_ACCOUNTS, JUDGE_CALLS
 from storage.store import Store, open_store
-from tailwatch.judge_calls import Caps, JudgeCall, SettledCall
+from tailwatch.judge_calls import BookEntries, Caps, JudgeCall, SettledCall
 from tailwatch.outcome import Usage
+from tailwatch.protocols import Verdict
 from tailwatch.window import Window
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -28,6 +29,7 @@ OPEN_FOR = timedelta(minutes=5)
 def work(url: str, number: int, rounds: int) -> None:
     """Asks and pays, two workers to a run, with random prices, waits and sizes of a batch."""
     random_ = random.Random(number)
+    ended: list[SettledCall] = []
     with open_store(url) as store:
         for round_ in range(rounds):
             calls = [
@@ -44,16 +46,22 @@ def work(url: str, number: int, rounds: int) -> None:
                 )
                 for i in range(random_.randint(1, 6))
             ]
-            covered = store.reserve_calls(calls, CAPS)
+            keys = [call.question_key for call in calls]
+            entries = BookEntries(settled=ended, wanted=calls, sought=keys, since=NOON)
+            covered = store.book(entries, CAPS).covered
             time.sleep(random_.random() / 200)
             made = [call for call, is_covered in zip(calls, covered, strict=True) if is_covered]
             random_.shuffle(made)
-            store.settle_calls([_settled(call, random_.random()) for call in made])
+            ended = [_settled(call, random_.random()) for call in made]
+            if random_.random() < 0.5:
+                store.settle_calls(ended)
+        store.settle_calls(ended)
 
 
 def _settled(call: JudgeCall, share: float) -> SettledCall:
     usage = Usage(cost_usd=call.worst_case_usd * share)
-    return SettledCall(call_id=call.call_id, at=NOON, usage=usage)
+    verdict = Verdict(choice="yes", explanation="", usage=usage)
+    return SettledCall(call_id=call.call_id, at=NOON, usage=usage, verdict=verdict)
 
 
 def most_over(store: Store) -> float:
