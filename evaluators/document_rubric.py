@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from evaluators.material import Material, Section, render
 from evaluators.questions import PlainForm
-from evaluators.rubric_file import Need, Rubric
+from evaluators.rubric_file import Choice, Need, Rubric
 from evaluators.sections import sections_of
 from evaluators.verdicts import ScoredVerdict, contained, no_judge, questions_in_hand, verdict_for
 from tailwatch.alert import Direction
@@ -95,7 +95,7 @@ class DocumentRubricEvaluator:
         rest = sections_of(trace, needs, self.tools.privacy)
         if isinstance(rest, Skipped):
             return rest
-        documents = [d for d in trace.documents[: self.depth] if d.text and d.text.strip()]
+        documents = judged_documents(trace, self.depth)
         if not documents:
             return Skipped(reason=SkipReason.MISSING_DOCUMENTS)
         materials = [
@@ -110,6 +110,24 @@ class DocumentRubricEvaluator:
             *(verdict_for(PlainForm(rubric=self.rubric), material, judge) for material in materials)
         )
         return _complete(documents, materials, verdicts)
+
+
+def judged_documents(trace: Trace, depth: int) -> list[RetrievedDocument]:
+    """The documents of a trace that are judged: of the first `depth` those that have a text."""
+    return [d for d in trace.documents[:depth] if d.text and d.text.strip()]
+
+
+def document_key(document: RetrievedDocument) -> str:
+    """What a document is called in a score's details and in labels: its id, else its rank."""
+    return document.id or f"without id, rank {document.rank}"
+
+
+def choice_of_grade(rubric: Rubric, grade: object) -> Choice | None:
+    """The choice that a recorded grade stands for, the first of those worth the same; None for what
+    is no grade of the rubric.
+    """
+    choices = sorted(rubric.choices, key=lambda choice: choice.score)
+    return next((c for c in choices if rubric.grade_of(c.label) == grade), None)
 
 
 def _complete(
@@ -137,10 +155,7 @@ def _mean(judged: Judged) -> Score:
     return Score(
         value=sum(verdict.score for verdict in verdicts) / len(verdicts),
         details={
-            "grades": {
-                document.id or f"without id, rank {document.rank}": verdict.grade
-                for document, _, verdict in judged
-            },
+            "grades": {document_key(document): verdict.grade for document, _, verdict in judged},
             **shown,
         },
         usage=_total(verdicts),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.rubric import RubricEvaluator
 from evaluators.rubric_file import Rubric
 from flows.evidence import evidence_of
@@ -37,27 +38,40 @@ class Queue:
 
 
 def rubrics_of(parts: Parts, names: Sequence[str]) -> list[Rubric]:
-    """The rubrics of those names, or all of the plan's, that are about whole traces.
+    """The rubrics of those names, or all of the plan's, about whole traces or single documents.
 
     Raises ConfigurationError for another name, and when there are none.
     """
     known = {
         planned.evaluator.name: planned.evaluator.rubric
         for planned in parts.evaluators
-        if isinstance(planned.evaluator, RubricEvaluator)
+        if isinstance(planned.evaluator, RubricEvaluator | DocumentRubricEvaluator)
     }
     for name in names:
         if name not in known:
             raise ConfigurationError(
-                f"{name!r} is not a rubric about whole traces in this plan; "
+                f"{name!r} is not a rubric in this plan; "
                 f"known: {', '.join(sorted(known)) or 'none'}"
             )
     if not known:
         raise ConfigurationError(
-            "the plan has no rubric about whole traces, and people choose among a rubric's "
-            "choices; add one such as `- use: faithfulness` under `evaluators`"
+            "the plan has no rubric, and people choose among a rubric's choices; add one such as "
+            "`- use: faithfulness` under `evaluators`"
         )
     return [rubric for name, rubric in known.items() if not names or name in names]
+
+
+def depth_of(parts: Parts, rubric: Rubric) -> int | None:
+    """Of how many documents of a trace a rubric judges each; None for one about whole traces."""
+    return next(
+        (
+            planned.evaluator.depth
+            for planned in parts.evaluators
+            if isinstance(planned.evaluator, DocumentRubricEvaluator)
+            and planned.evaluator.name == rubric.name
+        ),
+        None,
+    )
 
 
 def random_queue(parts: Parts, rubrics: Sequence[Rubric], window: Window, size: int) -> Queue:

@@ -90,7 +90,7 @@ def _corrected(
             bad=is_bad(label.score, BAD_LINE, evaluator.direction),
             probability=chance[trace_id] * by_trace[trace_id][1].inclusion_probability,
         )
-        for trace_id, label in people.labels.items()
+        for (trace_id, _), label in people.labels.items()
         if trace_id in by_trace
     ]
     rate = two_phase_rate(verdicts, labels, weights)

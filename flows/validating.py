@@ -1,17 +1,22 @@
 """Validates judges: their verdicts beside people's, from a golden set or from the store."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from typing import TypeVar
 
 from alerts.judge_card import Card, Compared, judge_card
+from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.prompt_hash import prompt_hash
 from evaluators.questions import ExpectedForm
 from evaluators.rubric import RubricEvaluator
+from evaluators.rubric_file import Choice
 from evaluators.run import Assignment, RunContext, run_evaluators
-from flows.canary import judged_series
+from flows.canary import Judged, judged_series
 from flows.chunks import EVALUATOR_TIMEOUT_S
 from flows.golden_file import GoldenItem, golden_trace
+from flows.label_page import graded_choice
 from flows.parts import Parts
 from flows.questions import asks_of
 from flows.resolving import resolved
@@ -26,13 +31,15 @@ from tailwatch.window import Window
 
 STORE = "labels in the store"
 
+JudgedT = TypeVar("JudgedT", bound=Judged)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A judged rubric, and what is known to be compared: golden items, or labels in the store."""
 
     series: Series
-    evaluator: RubricEvaluator
+    evaluator: Judged
     items: Sequence[GoldenItem] = ()
 
 
@@ -59,22 +66,32 @@ def judged_rubrics(parts: Parts, names: Sequence[str]) -> dict[Series, RubricEva
 
     Raises ConfigurationError where there is no judge, or none of a name.
     """
-    judged = {
+    whole = {
         series: evaluator
         for series, evaluator in judged_series(parts).items()
         if isinstance(evaluator, RubricEvaluator)
     }
+    return _named(whole, names, "rubric about whole traces")
+
+
+def all_judged(parts: Parts, names: Sequence[str]) -> dict[Series, Judged]:
+    """The same with the rubrics about single documents."""
+    return _named(judged_series(parts), names, "rubric")
+
+
+def _named(
+    judged: Mapping[Series, JudgedT], names: Sequence[str], kind: str
+) -> dict[Series, JudgedT]:
     if not judged:
         raise ConfigurationError(
-            "no rubric about whole traces has a judge; set OPENAI_API_KEY, or TAILWATCH_JUDGE_URL "
+            f"no {kind} has a judge; set OPENAI_API_KEY, or TAILWATCH_JUDGE_URL "
             "and TAILWATCH_JUDGE_MODEL for an endpoint of your own"
         )
     known = {series.evaluator for series in judged}
     for name in names:
         if name not in known:
             raise ConfigurationError(
-                f"{name!r} is not a judged rubric about whole traces; "
-                f"known: {', '.join(sorted(known))}"
+                f"{name!r} is not a judged {kind}; known: {', '.join(sorted(known))}"
             )
     return {
         series: each for series, each in judged.items() if not names or series.evaluator in names
@@ -87,7 +104,8 @@ def wanted_of(
     """Which rubric is asked about which items, and notes on what is left out.
 
     Probes are left out, for their labels say what a judge withstands, and so are the worst traces
-    of alerts: a judge picked them itself. Raises ConfigurationError where nothing is left, and
+    of alerts: a judge picked them itself. A rubric about single documents is asked about items with
+    one document, for their label is on that. Raises ConfigurationError where nothing is left, and
     for a label that is not one of its rubric's choices.
     """
     usable = [i for i in items if i.probe is None and i.origin != Origin.ALERT.value]
@@ -96,8 +114,16 @@ def wanted_of(
     if worst:
         notes.append(f"{worst:,} items are an alert's worst, picked by a judge: left out")
     wanted = []
-    for series, evaluator in judged_rubrics(parts, names).items():
+    for series, evaluator in all_judged(parts, names).items():
         mine = [item for item in usable if evaluator.name in item.labels]
+        if isinstance(evaluator, DocumentRubricEvaluator):
+            single = [item for item in mine if len(item.documents) == 1]
+            if len(single) < len(mine):
+                notes.append(
+                    f"{len(mine) - len(single):,} items have a label of {evaluator.name} and not "
+                    "one document, so it is not known which it is on: left out"
+                )
+            mine = single
         for item in mine:
             if evaluator.rubric.score_of(item.labels[evaluator.name]) is None:
                 raise ConfigurationError(
@@ -180,7 +206,7 @@ def validate_by_store(
     Labels of the same rubric version count. Raises ConfigurationError where nothing is labelled.
     """
     done = []
-    for series, evaluator in judged_rubrics(parts, names).items():
+    for series, evaluator in all_judged(parts, names).items():
         labels = parts.store.labels(
             parts.source.name, evaluator=evaluator.name, version=evaluator.rubric.version
         )
@@ -188,9 +214,13 @@ def validate_by_store(
         if not random:
             continue
         people = resolved(random)
-        compared = _beside(parts, series, list(people.labels.values()))
+        beside = list(people.labels.values())
+        if isinstance(evaluator, DocumentRubricEvaluator):
+            compared = _beside_grades(parts, series, evaluator, beside)
+        else:
+            compared = _beside(parts, series, beside)
         notes = _notes(
-            len({x.trace_id for x in labels} - {x.trace_id for x in random}), people.ties
+            len({x.output for x in labels} - {x.output for x in random}), len(people.ties)
         )
         card = _card(evaluator, compared, len(people.labels) - len(compared), line)
         wanted = Wanted(series=series, evaluator=evaluator)
@@ -220,7 +250,12 @@ async def _asked(wanted: Wanted, run_id: str, clock: Callable[[], datetime]) -> 
     for item in wanted.items:
         outcome, human = outcomes[item.id], item.labels[rubric.name]
         score = rubric.score_of(human)
-        if isinstance(outcome, Score) and score is not None:
+        if not isinstance(outcome, Score) or score is None:
+            continue
+        if isinstance(wanted.evaluator, DocumentRubricEvaluator):
+            choices = sorted(rubric.choices, key=lambda c: abs(c.score - outcome.value))
+            compared.append(_of_document(human, score, choices[0]))
+        else:
             compared.append(
                 Compared(
                     human=human,
@@ -253,12 +288,42 @@ def _beside(parts: Parts, series: Series, labels: Collection[ReviewLabel]) -> li
     ]
 
 
-def _notes(worst: int, ties: Sequence[str]) -> list[str]:
+def _beside_grades(
+    parts: Parts, series: Series, evaluator: DocumentRubricEvaluator, labels: Sequence[ReviewLabel]
+) -> list[Compared]:
+    """The recorded grades of documents beside the labels; without documents that have none."""
+    compared = []
+    for trace_id, group in groupby(sorted(labels, key=_trace_of), key=_trace_of):
+        recorded = parts.store.evaluations(parts.source.name, trace_id)
+        scores = [e.outcome for e in recorded if e.series == series]
+        for label in group:
+            for outcome in scores:
+                if not isinstance(outcome, Score) or label.document is None:
+                    continue
+                found = graded_choice(outcome, label.document, evaluator.rubric)
+                if found is not None:
+                    compared.append(_of_document(label.choice, label.score, found))
+    return compared
+
+
+def _trace_of(label: ReviewLabel) -> str:
+    return label.trace_id
+
+
+def _of_document(human: str, human_score: float, found: Choice) -> Compared:
+    """A judge's grade beside a label: of choices that are worth the same, the person's is meant."""
+    judge = human if found.score == human_score else found.label
+    return Compared(
+        human=human, human_score=human_score, judge=judge, judge_score=found.score, model=None
+    )
+
+
+def _notes(worst: int, ties: int) -> list[str]:
     notes = []
     if worst:
         notes.append(f"{worst:,} labels are of alerts' worst traces, no random sample: left out")
     if ties:
-        notes.append(f"people disagree on {len(ties):,} traces with no majority: left out")
+        notes.append(f"people disagree on {ties:,} outputs with no majority: left out")
     return notes
 
 
@@ -287,11 +352,11 @@ def _recorded(
     return Validated(record=record, card=card, notes=tuple(notes))
 
 
-def _card(evaluator: RubricEvaluator, compared: Sequence[Compared], lost: int, line: float) -> Card:
+def _card(evaluator: Judged, compared: Sequence[Compared], lost: int, line: float) -> Card:
     return judge_card(
         compared,
         evaluator.direction,
         line=line,
         lost=lost,
-        probabilities=isinstance(evaluator.form, ExpectedForm),
+        probabilities=isinstance(getattr(evaluator, "form", None), ExpectedForm),
     )

@@ -114,6 +114,7 @@ def _label_row(label: ReviewLabel) -> dict[str, Any]:
         "sample": label.draw.sample,
         "place": label.draw.place,
         "population": label.draw.population,
+        "document": label.document,
     }
 
 
@@ -135,4 +136,5 @@ def _label(row: RowMapping) -> ReviewLabel:
             place=row["place"],
             population=row["population"],
         ),
+        document=row["document"],
     )

@@ -11,6 +11,7 @@ from storage.columns import Row, amount, count, json, moment, text
 class LabelRow(Row, table=True):
     """A person's verdict on one output: one row for each sample that brought it before them.
 
+    `document` is the id of the retrieved document it is on, NULL where it is on the whole trace.
     `population` is NULL where the output was one of an alert's worst.
     """
 
@@ -33,6 +34,7 @@ class LabelRow(Row, table=True):
     sample: str = text()
     place: int = count()
     population: int | None = count()
+    document: str | None = text()
 
 
 class ValidationRow(Row, table=True):

@@ -46,6 +46,8 @@ class Draw:
 class ReviewLabel:
     """A person's verdict on one output, as one of the choices of a rubric.
 
+    `document` is the id of the retrieved document that the verdict is on, under a rubric about
+    single documents; None where it is on the whole trace.
     `version` is the rubric's that the person read, `score` what the choice is worth in it. `hour`
     is the clock hour of the trace; `took_s` how many seconds the person looked at it.
     Raises ValueError for a name that is blank or longer than 200 characters, and for numbers that
@@ -63,6 +65,12 @@ class ReviewLabel:
     at: datetime
     took_s: float
     draw: Draw
+    document: str | None = None
+
+    @property
+    def output(self) -> tuple[str, str | None]:
+        """What the verdict is on: the trace's id, and the document's where it is on one."""
+        return self.trace_id, self.document
 
     def __post_init__(self) -> None:
         for name in ("who", "choice"):
@@ -77,7 +85,7 @@ class ReviewLabel:
     @property
     def label_id(self) -> str:
         """32 hexadecimal digits: one for each output, evaluator, version, person and sample."""
-        key = (
+        key: tuple[str, ...] = (
             self.source,
             self.trace_id,
             self.evaluator,
@@ -86,5 +94,7 @@ class ReviewLabel:
             self.draw.origin.value,
             self.draw.sample,
         )
+        if self.document is not None:
+            key = (*key, self.document)
         text = json.dumps(key, ensure_ascii=False)
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.questions import PlainForm
 from evaluators.rubric import RubricEvaluator
 from evaluators.rubric_file import Rubric
@@ -77,10 +78,55 @@ def tone_evaluator(judge: WordJudge | None, content: dict[str, Any] = TONE) -> R
     return RubricEvaluator(form=PlainForm(rubric=rubric), tools=EvaluatorTools(judge=judge))
 
 
+RELEVANCE: dict[str, Any] = {
+    **TONE,
+    "name": "relevance",
+    "description": "Whether the document helps.",
+    "scope": "document",
+    "needs": ["input", "documents"],
+    "instructions": "Does it help?",
+    "choices": [
+        {"label": "helps", "score": 1, "description": "it does"},
+        {"label": "useless", "score": 0, "description": "it does not"},
+    ],
+}
+
+
+def relevance_evaluator(judge: WordJudge | None, depth: int = 3) -> DocumentRubricEvaluator:
+    rubric = Rubric.model_validate(RELEVANCE)
+    return DocumentRubricEvaluator(rubric=rubric, tools=EvaluatorTools(judge=judge), depth=depth)
+
+
+def retrieving(number: int) -> list[Trace]:
+    """Traces of one hour, each with four documents: a helpful one, a useless one, one without an id
+    and one that no judge is shown. Of every third trace the first is useless, too.
+    """
+    return [
+        make_trace(
+            trace_id=f"t{i:03}",
+            start_time=START,
+            input=f"question {i}",
+            output="the answer",
+            documents=tuple(
+                make_document(rank=rank, id=name, text=f"text {rank} {word}")
+                for rank, (name, word) in enumerate(
+                    [
+                        ("a", "useless" if i % 3 == 0 else "helps"),
+                        ("b", "useless"),
+                        (None, "helps"),
+                        ("unseen", "helps"),
+                    ]
+                )
+            ),
+        )
+        for i in range(number)
+    ]
+
+
 def judged_parts(
     folder: Path,
     given: Sequence[Trace],
-    *evaluators: RubricEvaluator,
+    *evaluators: RubricEvaluator | DocumentRubricEvaluator,
     keep_text: KeepText = KeepText.FULL,
     **plan: Any,
 ) -> Parts:

@@ -9,12 +9,21 @@ import pytest
 from flows.golden_export import Export, golden_items
 from flows.golden_file import golden_trace, read_golden, write_golden
 from flows.parts import Parts
+from flows.validating import wanted_of
 from tailwatch.plan import KeepText
 from tailwatch.privacy import PrivacyPlan
 from tailwatch.review import Draw, Origin, ReviewLabel
 from tests.builders import START, make_trace
 from tests.fakes import MemorySource
-from tests.flows.judged_traces import WINDOW, WordJudge, judged_parts, tone_evaluator, traces
+from tests.flows.judged_traces import (
+    WINDOW,
+    WordJudge,
+    judged_parts,
+    relevance_evaluator,
+    retrieving,
+    tone_evaluator,
+    traces,
+)
 
 RANDOM = Draw(origin=Origin.RANDOM, sample="s", place=1, population=9)
 ALERT = Draw(origin=Origin.ALERT, sample="a", place=1)
@@ -67,6 +76,27 @@ def test_most_peoples_word_goes_out_and_ties_do_not(parts: Parts, tmp_path: Path
         "internal",
     )
     assert golden_trace(first_item).documents[0].text == "document of 1"
+
+
+def test_a_labelled_document_is_an_item_of_its_own(tmp_path: Path) -> None:
+    parts = judged_parts(tmp_path, retrieving(2), relevance_evaluator(WordJudge()))
+    said(parts, "t001", "polite")
+    [given] = parts.store.labels("test")
+    long = "d" * 300
+    for document, choice in (("a", "helps"), ("b", "useless"), ("gone", "helps"), (long, "helps")):
+        on = replace(given, evaluator="relevance", document=document, choice=choice)
+        parts.store.record_labels([on])
+    done = exported(parts)
+    whole, first, second = done.items
+    assert (whole.id, len(whole.documents)) == ("test/t001", 4)
+    assert [(i.id, i.labels, [d.id for d in i.documents]) for i in (first, second)] == [
+        ("test/t001/a", {"relevance": "helps"}, ["a"]),
+        ("test/t001/b", {"relevance": "useless"}, ["b"]),
+    ]
+    assert first.input == "question 1"
+    assert set(done.gone) == {"t001, gone", f"t001, {long}"}
+    wanted, notes = wanted_of(parts, done.items, ["relevance"])
+    assert (len(wanted[0].items), notes) == (2, [])
 
 
 def test_a_trace_that_no_judge_may_see_is_not_exported(parts: Parts) -> None:

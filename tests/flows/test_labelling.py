@@ -33,6 +33,8 @@ from tests.flows.judged_traces import (
     WINDOW,
     WordJudge,
     judged_parts,
+    relevance_evaluator,
+    retrieving,
     tone_evaluator,
     traces,
 )
@@ -240,7 +242,56 @@ def test_there_is_a_key_for_every_choice_and_none_twice() -> None:
     assert not {"s", "u", "m", "q"} & set(keys)
 
 
-def test_only_rubrics_about_whole_traces_are_asked(tmp_path: Path) -> None:
+@pytest.fixture
+def documents(tmp_path: Path) -> Parts:
+    judge = WordJudge(otherwise="polite")
+    evaluators = (relevance_evaluator(judge), tone_evaluator(judge))
+    return judged_parts(tmp_path, retrieving(3), *evaluators)
+
+
+def test_each_document_is_judged_alone_and_before_the_answer_is_seen(documents: Parts) -> None:
+    queue = queue_of(documents, 1)
+    tally, desk = walk(documents, queue, "1221x")
+    assert (tally.labels, tally.left) == (4, 0)
+    for place, page in enumerate(desk.at_key[:3]):
+        assert f"text {place} " in page
+        assert not any(f"text {other} " in page for other in range(4) if other != place)
+        assert "the answer" not in page
+        assert "Whether the document helps." in page
+    assert "question" in desk.at_key[0]
+    assert "the answer" in desk.at_key[3]
+    assert "said" not in "".join(desk.at_key[:4])
+    labels = documents.store.labels("test", evaluator="relevance")
+    assert [(each.document, each.choice) for each in labels] == [
+        ("a", "helps"),
+        ("b", "useless"),
+        ("without id, rank 2", "useless"),
+    ]
+    assert {each.draw for each in labels} == {queue.waiting[0].draw}
+    told = "\n".join(desk.shown)
+    assert "relevance of b: you said useless\n  judge-a (v1-depth3) said useless (0" in told
+    assert "of without id, rank 2: you said useless\n  judge-a (v1-depth3) said helps (1" in told
+
+
+def test_it_goes_on_with_the_document_where_the_person_stopped(documents: Parts) -> None:
+    queue = queue_of(documents, 2)
+    tally, _ = walk(documents, queue, "11")
+    assert (tally.labels, tally.left) == (2, 2)
+    tally, desk = walk(documents, queue, "2u21xq")
+    assert (tally.labels, tally.left) == (2, 1)
+    assert "text 2 " in desk.at_key[0]
+    labels = documents.store.labels("test")
+    assert [(each.evaluator, each.document, each.choice) for each in labels] == [
+        ("relevance", "a", "helps"),
+        ("relevance", "b", "helps"),
+        ("relevance", "without id, rank 2", "useless"),
+        ("tone", None, "polite"),
+    ]
+    tally, _ = walk(documents, replace(queue, waiting=queue.waiting[:1]), "")
+    assert (tally.before, tally.left) == (1, 0)
+
+
+def test_what_is_no_rubric_is_refused(tmp_path: Path) -> None:
     plain = make_parts(migrated_store(tmp_path), MemorySource([]), ScriptedEvaluator())
     with pytest.raises(ConfigurationError, match="no rubric"):
         rubrics_of(plain, ())

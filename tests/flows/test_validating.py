@@ -31,6 +31,8 @@ from tests.flows.judged_traces import (
     WINDOW,
     WordJudge,
     judged_parts,
+    relevance_evaluator,
+    retrieving,
     tone_evaluator,
     traces,
 )
@@ -146,6 +148,68 @@ def test_an_alerts_worst_and_ties_take_no_part(parts: Parts) -> None:
     assert "1 labels are of alerts' worst" in done.notes[0]
     assert "with no majority" in done.notes[1]
     assert 50 <= done.card.n < 60
+
+
+@pytest.fixture
+def retrieval(tmp_path: Path) -> Parts:
+    """40 traces of which a judge has graded three documents each."""
+    return with_terms(judged_parts(tmp_path, retrieving(40), relevance_evaluator(WordJudge())))
+
+
+def on_document(trace_id: str, document: str, choice: str, place: int) -> ReviewLabel:
+    draw = Draw(origin=Origin.RANDOM, sample="s", place=place, population=40)
+    given = label(trace_id, "polite", draw=draw)
+    score = {"helps": 1.0, "useless": 0.0}[choice]
+    return replace(given, evaluator="relevance", document=document, choice=choice, score=score)
+
+
+def test_a_judge_of_documents_is_compared_document_by_document(retrieval: Parts) -> None:
+    labels = []
+    for number in range(40):
+        first = "useless" if number % 3 == 0 else "helps"
+        said = {"a": first, "b": "useless", "without id, rank 2": "helps"}
+        if number < 4:
+            said["b"] = "helps"  # where the person and the judge differ
+        said["unseen"] = "helps"  # of which the judge has said nothing
+        labels += [on_document(f"t{number:03}", *each, number + 1) for each in said.items()]
+    retrieval.store.record_labels(labels)
+    done = by_store(retrieval)
+    assert (done.card.n, done.card.lost) == (120, 40)
+    assert done.card.agreed.value == pytest.approx(116 / 120)
+    assert done.record.series.version == "1-depth3"
+    assert next(iter(trust(retrieval).values())).startswith("AUROC 0.")
+    with pytest.raises(ConfigurationError, match="about whole traces"):
+        corrected_rates(retrieval, (), WINDOW, half_width=0.05)
+
+
+def test_a_golden_set_asks_about_items_with_one_document(retrieval: Parts) -> None:
+    items = [
+        GoldenItem.model_validate(
+            {
+                "id": f"g{number}",
+                "input": "q",
+                "documents": [{"text": f"it {('helps', 'useless')[number % 2]}"}] * of,
+                "labels": {"relevance": ("helps", "useless")[number % 2]},
+                "origin": "random",
+            }
+        )
+        for number, of in enumerate([1] * 60 + [2])
+    ]
+    wanted, notes = wanted_of(retrieval, items, ["relevance"])
+    assert "1 items have a label of relevance and not one document" in notes[0]
+    assert len(wanted[0].items) == 60
+    [done] = asyncio.run(
+        validate_by_items(
+            retrieval,
+            wanted,
+            labels_from="g.jsonl",
+            run_id="v",
+            who="ada",
+            line=0.5,
+            clock=SteppingClock(NOW),
+        )
+    )
+    assert (done.card.n, done.card.agreed.value, done.card.auroc.value) == (60, 1.0, 1.0)
 
 
 def test_without_random_labels_there_is_nothing_to_validate_by(parts: Parts) -> None:
@@ -286,7 +350,7 @@ def test_the_chance_of_a_label_is_how_far_its_sample_was_walked() -> None:
 def test_the_majority_and_the_newest_word_count() -> None:
     later = replace(label("t", "polite", who="ada"), at=NOW + timedelta(hours=1))
     said = [label("t", "rude"), later, label("t", "curt", who="bob")]
-    assert resolved(said).ties == ("t",)
+    assert resolved(said).ties == (("t", None),)
     found = resolved([*said, label("t", "polite", who="eve"), label("u", "rude", who="eve")])
-    assert {i: each.choice for i, each in found.labels.items()} == {"t": "polite", "u": "rude"}
+    assert {i: each.choice for (i, _), each in found.labels.items()} == {"t": "polite", "u": "rude"}
     assert (found.people, found.shared, found.alike) == (3, 1, 0)

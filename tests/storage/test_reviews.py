@@ -124,3 +124,13 @@ def test_bridges_come_back_and_are_found_by_where_they_lead(store: Store) -> Non
     store.record_bridge(SOURCE, bridge)
     assert store.bridges(SOURCE) == store.bridges(SOURCE, new) == [bridge]
     assert store.bridges(SOURCE, FAITHFULNESS) == []
+
+
+def test_labels_on_documents_of_one_trace_stand_beside_each_other(store: Store) -> None:
+    given = [label(document=name) for name in (None, "a", "b", HOSTILE)]
+    assert len({each.label_id for each in given}) == len(given)
+    store.record_labels([*given, *given])
+    found = store.labels(SOURCE)
+    assert sorted(found, key=lambda each: each.label_id) == sorted(
+        given, key=lambda each: each.label_id
+    )
