@@ -1,9 +1,8 @@
 """Validates judges: their verdicts beside people's, from a golden set or from the store."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import TypeVar
 
 from alerts.judge_card import Card, Compared, judge_card
@@ -11,12 +10,11 @@ from evaluators.document_rubric import DocumentRubricEvaluator
 from evaluators.prompt_hash import prompt_hash
 from evaluators.questions import ExpectedForm
 from evaluators.rubric import RubricEvaluator
-from evaluators.rubric_file import Choice
 from evaluators.run import Assignment, RunContext, run_evaluators
+from flows.beside import beside, beside_grades, of_document
 from flows.canary import Judged, judged_series
 from flows.chunks import EVALUATOR_TIMEOUT_S
 from flows.golden_file import GoldenItem, golden_trace
-from flows.label_page import graded_choice
 from flows.parts import Parts
 from flows.questions import asks_of
 from flows.resolving import resolved
@@ -26,7 +24,7 @@ from storage.rows import short_hash
 from tailwatch.errors import ConfigurationError
 from tailwatch.evaluation import Series
 from tailwatch.outcome import Score
-from tailwatch.review import Origin, ReviewLabel
+from tailwatch.review import Origin
 from tailwatch.window import Window
 
 STORE = "labels in the store"
@@ -214,11 +212,11 @@ def validate_by_store(
         if not random:
             continue
         people = resolved(random)
-        beside = list(people.labels.values())
+        given = list(people.labels.values())
         if isinstance(evaluator, DocumentRubricEvaluator):
-            compared = _beside_grades(parts, series, evaluator, beside)
+            compared = beside_grades(parts, series, evaluator, given)
         else:
-            compared = _beside(parts, series, beside)
+            compared = beside(parts, series, given)
         notes = _notes(
             len({x.output for x in labels} - {x.output for x in random}), len(people.ties)
         )
@@ -254,7 +252,7 @@ async def _asked(wanted: Wanted, run_id: str, clock: Callable[[], datetime]) -> 
             continue
         if isinstance(wanted.evaluator, DocumentRubricEvaluator):
             choices = sorted(rubric.choices, key=lambda c: abs(c.score - outcome.value))
-            compared.append(_of_document(human, score, choices[0]))
+            compared.append(of_document(human, score, choices[0]))
         else:
             compared.append(
                 Compared(
@@ -266,56 +264,6 @@ async def _asked(wanted: Wanted, run_id: str, clock: Callable[[], datetime]) -> 
                 )
             )
     return compared
-
-
-def _beside(parts: Parts, series: Series, labels: Collection[ReviewLabel]) -> list[Compared]:
-    """The recorded verdicts beside the labels; without the traces that have none."""
-    if not labels:
-        return []
-    hours = sorted(label.hour for label in labels)
-    window = Window(hours[0].start, hours[-1].end)
-    judged = {each.trace_id: each for each in parts.store.judged(parts.source.name, series, window)}
-    return [
-        Compared(
-            human=label.choice,
-            human_score=label.score,
-            judge=found.label,
-            judge_score=found.value,
-            model=found.model,
-        )
-        for label in labels
-        if (found := judged.get(label.trace_id)) is not None
-    ]
-
-
-def _beside_grades(
-    parts: Parts, series: Series, evaluator: DocumentRubricEvaluator, labels: Sequence[ReviewLabel]
-) -> list[Compared]:
-    """The recorded grades of documents beside the labels; without documents that have none."""
-    compared = []
-    for trace_id, group in groupby(sorted(labels, key=_trace_of), key=_trace_of):
-        recorded = parts.store.evaluations(parts.source.name, trace_id)
-        scores = [e.outcome for e in recorded if e.series == series]
-        for label in group:
-            for outcome in scores:
-                if not isinstance(outcome, Score) or label.document is None:
-                    continue
-                found = graded_choice(outcome, label.document, evaluator.rubric)
-                if found is not None:
-                    compared.append(_of_document(label.choice, label.score, found))
-    return compared
-
-
-def _trace_of(label: ReviewLabel) -> str:
-    return label.trace_id
-
-
-def _of_document(human: str, human_score: float, found: Choice) -> Compared:
-    """A judge's grade beside a label: of choices that are worth the same, the person's is meant."""
-    judge = human if found.score == human_score else found.label
-    return Compared(
-        human=human, human_score=human_score, judge=judge, judge_score=found.score, model=None
-    )
 
 
 def _notes(worst: int, ties: int) -> list[str]:
