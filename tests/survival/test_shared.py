@@ -48,6 +48,14 @@ at_moments = pytest.mark.parametrize("evaluations", range(30, 930, 90) if LONG e
 pytestmark = pytest.mark.timeout(3 * DEADLINE_S)
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_counts() -> Iterator[None]:
+    """A shell that runs the tests in the background lets them, and so the commands, ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def wait_until(happened: Callable[[], object]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not happened():
