@@ -7,12 +7,12 @@ counts need not be whole: the incomplete beta function continues the probabiliti
 from bisect import bisect_left
 from functools import lru_cache
 
-from scipy.special import bdtr, bdtrc, betainc, betaincinv
+from alerts.special import bdtr, bdtrc, betainc, betaincinv
 
 
 def at_least(bad: float, n: float, p: float) -> float:
     """P(X >= bad): the one-sided p-value of `bad` in `n` under the hypothesis "at most `p`"."""
-    return 1.0 if bad <= 0 else float(betainc(bad, n - bad + 1, p))
+    return 1.0 if bad <= 0 else betainc(bad, n - bad + 1, p)
 
 
 def upper_limit(bad: float, n: float, confidence: float = 0.95) -> float:
@@ -20,7 +20,7 @@ def upper_limit(bad: float, n: float, confidence: float = 0.95) -> float:
 
     Clopper and Pearson, Biometrika 26 (1934): the beta quantile with bad + 1 and n - bad.
     """
-    return 1.0 if bad >= n else float(betaincinv(bad + 1, n - bad, confidence))
+    return 1.0 if bad >= n else betaincinv(bad + 1, n - bad, confidence)
 
 
 @lru_cache(maxsize=65_536)
@@ -32,6 +32,6 @@ def limit_indices(n: int, p: float, confidence: float = 0.95) -> tuple[int | Non
     Nonparametric Statistics, 3rd ed., section 3.2). None where n is too small for a limit.
     """
     a = (1 - confidence) / 2
-    low = bisect_left(range(n), a, key=lambda k: float(bdtr(k, n, p))) - 1
-    high = bisect_left(range(n), -a, key=lambda k: -float(bdtrc(k, n, p)))
+    low = bisect_left(range(n), a, key=lambda k: bdtr(k, n, p)) - 1
+    high = bisect_left(range(n), -a, key=lambda k: -bdtrc(k, n, p))
     return (low if low >= 0 else None, high if high < n else None)

@@ -11,9 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from scipy.special import bdtr
-
 from alerts.rates import wilson
+from alerts.special import bdtr
 from tailwatch.alert import ALL_TRAFFIC, Alert, Direction, Finding, FindingStatus
 from tailwatch.evaluation import Series
 from tailwatch.window import HOUR, Window
@@ -57,7 +56,7 @@ class Shift:
         if not self.changed:
             return 1.0
         rarer = min(self.better, self.changed - self.better)
-        return min(1.0, 2 * float(bdtr(rarer, self.changed, 0.5)))
+        return min(1.0, 2 * bdtr(rarer, self.changed, 0.5))
 
     @property
     def moved(self) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import pdtri
 
 from alerts.family import Family
 from alerts.resampling import DAY, Outputs, Resampled, Turned
 from alerts.rules.tail_evidence import TailEvidence
 from alerts.simulation import Trial, counted, play
+from alerts.special import pdtri
 from alerts.tail_sentence import Budget
 from tailwatch.alert import ScoreSample, Segment
 
@@ -66,7 +66,7 @@ class Expectation:
     @property
     def at_most(self) -> float:
         """The 95 % upper limit of the expected number a week, were the alerts Poisson."""
-        return float(pdtri(self.false_alerts, 0.05)) / self.weeks
+        return pdtri(self.false_alerts, 0.05) / self.weeks
 
 
 def expect(

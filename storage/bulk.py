@@ -7,14 +7,16 @@ are SQLAlchemy's own.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import psycopg
 from sqlalchemy import Column, Connection, Dialect, MetaData, Table, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from storage.types import SafeText, UTCDateTime
+
+if TYPE_CHECKING:
+    import psycopg
 
 Row = Mapping[str, Any]
 Insert = postgresql.Insert | sqlite.Insert

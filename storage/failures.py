@@ -1,22 +1,22 @@
 """The databases' errors as ours: one sentence each, no password, no trace text."""
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
-import psycopg
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tailwatch.errors import StoreError, StoreSchemaError, StoreUnavailableError
 
-_MAY_PASS = (
-    sqlite3.OperationalError,
-    sqlite3.InterfaceError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.IdleInTransactionSessionTimeout,
+_MAY_PASS = (sqlite3.OperationalError, sqlite3.InterfaceError)
+_MAY_PASS_OF_PSYCOPG = (
+    "OperationalError",
+    "InterfaceError",
+    "errors.IdleInTransactionSessionTimeout",
 )
 _MISSING_TABLE = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
 _FOR_GOOD = ("readonly database", "not a database", "malformed", "ReadOnlySqlTransaction")
@@ -37,7 +37,7 @@ def store_errors(url: URL) -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         raise _store_error(url, error.orig or error) from error
-    except psycopg.Error as error:
+    except _of_psycopg("Error") as error:
         raise _store_error(url, error) from error
     except SQLAlchemyError as error:
         raise StoreError(
@@ -57,9 +57,18 @@ def _store_error(url: URL, error: BaseException) -> StoreError:
         return StoreSchemaError(
             f"the results store {shown(url)} lacks a table or column; run `tailwatch db upgrade`"
         )
-    if isinstance(error, _MAY_PASS) and not _says(cause, name, _FOR_GOOD):
+    may_pass: tuple[type[Exception], ...] = (*_MAY_PASS, *_of_psycopg(*_MAY_PASS_OF_PSYCOPG))
+    if isinstance(error, may_pass) and not _says(cause, name, _FOR_GOOD):
         return StoreUnavailableError(f"the results store {shown(url)} did not answer: {cause}")
     return StoreError(f"the results store {shown(url)} refused: {cause}")
+
+
+def _of_psycopg(*names: str) -> tuple[type[Exception], ...]:
+    """Its exceptions; none before it is loaded, when it cannot have raised one: a start on SQLite
+    does without it.
+    """
+    loaded = sys.modules.get("psycopg")
+    return () if loaded is None else tuple(attrgetter(name)(loaded) for name in names)
 
 
 def _says(cause: str, name: str, signs: tuple[str, ...]) -> bool:

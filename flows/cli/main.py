@@ -7,26 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from flows.cli import (
-    administer,
-    alerts,
-    backfill,
-    baseline,
-    batches,
-    canary,
-    dataset,
-    demo,
-    export,
-    jobs,
-    judge,
-    label,
-    look,
-    metrics,
-    notify,
-    rubric,
-    run,
-    spend,
-)
+from flows.cli.commands import Commands
 from flows.cli.context import CommandContext, say_error
 from tailwatch import __version__
 from tailwatch.errors import ConfigurationError, TailwatchError
@@ -36,31 +17,12 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
+    cls=Commands,
     help="Continuous evaluation of LLM applications: hourly scores, and alerts on the worst tenth.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-run.register(app)
-backfill.register(app)
-jobs.register(app)
-look.register(app)
-spend.register(app)
-export.register(app)
-metrics.register(app)
-label.register(app)
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(baseline.app, name="baseline")
-app.add_typer(canary.app, name="canary")
-app.add_typer(batches.app, name="batches")
-app.add_typer(dataset.app, name="dataset")
-app.add_typer(judge.app, name="judge")
-app.add_typer(notify.app, name="notify")
-app.add_typer(rubric.app, name="rubric")
-app.add_typer(administer.plan_app, name="plan")
-app.add_typer(administer.db_app, name="db")
-administer.register(app)
-demo.register(app)
 
 
 def _print_version(wanted: bool) -> None:
