@@ -179,7 +179,7 @@ def _cluster(environment: dict[str, str], workers: int) -> Iterator[str]:
         yield address
     finally:
         for process in started:
-            process.terminate()
+            process.kill()
         for process in started:
             process.wait(60)
 
