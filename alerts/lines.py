@@ -103,9 +103,10 @@ def learn(
     A segment has its own lines from 200 outputs on, and one at the 2 % level from 500 on. The
     others share lines, learned from them together when they have 200 outputs, else from all.
     The usual share is p = (r + 1/2) / (B + 1); tolerated is the larger of (1 + tolerance) p and p
-    raised by the odds ratio that takes the monitor's total to its 95 % Clopper-Pearson limit.
-    The effect is the Pearson dispersion of the baseline's counts, the larger of that over hours
-    and that over blocks of six.
+    raised by the odds ratio that takes the monitor's total to its 95 % Clopper-Pearson limit, that
+    of as many independent outputs as its outputs are worth: r / effect in B / effect. The effect is
+    the Pearson dispersion of the baseline's counts, the larger of that over hours and that over
+    blocks of six.
     """
     cells = {segment: pooled_scores(hours) for segment, hours in baseline.items()}
     everything = joined(cells.values())
@@ -119,15 +120,17 @@ def learn(
         [[_usual(row, line) for line in by] for row, by in zip(rows, lines, strict=True)]
     )
     counts = count(baseline, own, lines)
+    effect = np.maximum(1.0, np.max([_dispersion(counts, usual, b) for b in _BLOCKS], axis=0))
     bad, n = counts.bad.sum(axis=(0, 1)), counts.n.sum(axis=(0, 1))
-    limit = np.array([upper_limit(r, b) if b else 0.5 for r, b in zip(bad, n, strict=True)])
+    independent = zip(bad / effect, n / effect, strict=True)
+    limit = np.array([upper_limit(r, b) if b else 0.5 for r, b in independent])
     odds = _odds(usual) * _odds(limit) / _odds((bad + 0.5) / (n + 1))
     return Lines(
         segments=own,
         lines=lines,
         usual=usual,
         tolerated=np.maximum(odds / (1 + odds), (1 + tolerance) * usual),
-        effect=np.maximum(1.0, np.max([_dispersion(counts, usual, b) for b in _BLOCKS], axis=0)),
+        effect=effect,
         baseline_bad=bad,
         baseline_n=n,
     )
