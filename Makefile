@@ -7,7 +7,7 @@ demo: setup  ## Set up, then run the main job on the bundled traces: no key, no 
 	$(BIN)/tailwatch demo
 
 test: setup  ## Set up, then run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 torture: setup  ## The survival tests in their long form: a hundred kills, ten thousand cases a parser
 	TAILWATCH_TORTURE=1 $(BIN)/python -m pytest tests/survival
