@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.binomial import upper_limit
 from alerts.lines import (
     LEAST_BASELINE,
     LEAST_SEGMENT,
@@ -17,6 +16,7 @@ from alerts.lines import (
     beyond,
     count,
     learn,
+    share_limits,
 )
 from alerts.pooled_scores import pooled_scores
 from alerts.weights import kept, scores
@@ -180,7 +180,7 @@ def _borrowed(
     bad, n = counted.bad.sum(axis=(0, 1)), counted.n.sum(axis=(0, 1))
     share = np.divide(bad, n, out=np.zeros_like(bad), where=n > 0)
     usual = np.minimum(np.maximum(project.usual[0], share), _MOST_TOLERATED / (1 + tolerance))
-    limits = np.array([upper_limit(k, of) if of else 0.0 for k, of in zip(bad, n, strict=True)])
+    limits = np.where(n > 0, share_limits(bad, n, project.effect), 0.0)
     own = np.minimum(np.maximum(limits, (1 + tolerance) * usual), _MOST_TOLERATED)
     return replace(
         project,

@@ -6,9 +6,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.binomial import upper_limit
 from alerts.evidence import follow
-from alerts.lines import Counts, Lines
+from alerts.lines import Counts, Lines, share_limits
 
 _MOST = 1 - 1e-6
 
@@ -19,11 +18,11 @@ def improved_since(
     """The hour since which the outputs have been better than in the baseline; None if they are not.
 
     Good outputs count as bad ones do for a regression. Tolerated is a bad share p / (1 + tolerance)
-    or p lowered by the odds ratio that takes the monitor's total to its 95 % lower limit, whichever
-    is less.
+    or p lowered by the odds ratio that takes the monitor's total to its lower limit (that of
+    `share_limits`), whichever is less.
     """
     bad, n = lines.baseline_bad, lines.baseline_n
-    least = np.array([1 - upper_limit(b - r, b) if b else 0.5 for r, b in zip(bad, n, strict=True)])
+    least = 1 - share_limits(n - bad, n, lines.effect)
     ratio = _odds(np.clip(least, 1 - _MOST, _MOST)) / _odds((bad + 0.5) / (n + 1))
     odds = _odds(lines.usual) * ratio
     lowest = np.minimum(odds / (1 + odds), lines.usual / (1 + tolerance))

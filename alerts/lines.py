@@ -27,6 +27,10 @@ _LEAST_BEYOND = 10
 """A line needs so many baseline outputs beyond it: 500 outputs for the 2 % level."""
 
 _BLOCKS = (1, 6)
+_CONFIDENCE = 0.99
+"""A project has hundreds of monitors: at 95 % some of their true shares would not be tolerated, and
+each of those raises an alert sooner or later."""
+
 _MOST_BAD = 0.5
 
 Cells = Mapping[Segment, Sequence[ScoreSample]]
@@ -103,10 +107,9 @@ def learn(
     A segment has its own lines from 200 outputs on, and one at the 2 % level from 500 on. The
     others share lines, learned from them together when they have 200 outputs, else from all.
     The usual share is p = (r + 1/2) / (B + 1); tolerated is the larger of (1 + tolerance) p and p
-    raised by the odds ratio that takes the monitor's total to its 95 % Clopper-Pearson limit, that
-    of as many independent outputs as its outputs are worth: r / effect in B / effect. The effect is
-    the Pearson dispersion of the baseline's counts, the larger of that over hours and that over
-    blocks of six.
+    raised by the odds ratio that takes the monitor's total to its limit (`share_limits`).
+    The effect is the Pearson dispersion of the baseline's counts, the larger of that over hours
+    and that over blocks of six.
     """
     cells = {segment: pooled_scores(hours) for segment, hours in baseline.items()}
     everything = joined(cells.values())
@@ -122,9 +125,7 @@ def learn(
     counts = count(baseline, own, lines)
     effect = np.maximum(1.0, np.max([_dispersion(counts, usual, b) for b in _BLOCKS], axis=0))
     bad, n = counts.bad.sum(axis=(0, 1)), counts.n.sum(axis=(0, 1))
-    independent = zip(bad / effect, n / effect, strict=True)
-    limit = np.array([upper_limit(r, b) if b else 0.5 for r, b in independent])
-    odds = _odds(usual) * _odds(limit) / _odds((bad + 0.5) / (n + 1))
+    odds = _odds(usual) * _odds(share_limits(bad, n, effect)) / _odds((bad + 0.5) / (n + 1))
     return Lines(
         segments=own,
         lines=lines,
@@ -134,6 +135,18 @@ def learn(
         baseline_bad=bad,
         baseline_n=n,
     )
+
+
+def share_limits(
+    bad: NDArray[np.float64], n: NDArray[np.float64], effect: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """By level, the one-sided 99 % Clopper-Pearson limit of the share behind `bad` of `n` outputs.
+
+    Outputs whose counts vary `effect` times as much as those of independent ones are worth so many
+    times fewer: bad / effect of n / effect. Without outputs it is a half.
+    """
+    counted = zip(bad / effect, n / effect, strict=True)
+    return np.array([upper_limit(r, b, _CONFIDENCE) if b else _MOST_BAD for r, b in counted])
 
 
 def count(

@@ -61,7 +61,7 @@ def test_what_is_beyond_a_line(direction: Direction, inclusive: bool, bad: int) 
 
 def test_the_tolerated_share_is_the_exact_upper_limit_or_a_tenth_more() -> None:
     few, many = [0.0] * 50 + [1.0] * 950, [0.0] * 50_000 + [1.0] * 950_000
-    limit = stats.binomtest(50, 1000).proportion_ci(0.90, method="exact").high
+    limit = stats.binomtest(50, 1000).proportion_ci(0.98, method="exact").high
     assert lines_of(few).tolerated[0] == pytest.approx(limit)
     assert lines_of(many).tolerated[0] == pytest.approx(1.1 * lines_of(many).usual[0])
 

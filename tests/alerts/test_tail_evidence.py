@@ -52,7 +52,7 @@ def test_the_sentence_compares_with_the_baseline_and_names_the_budget() -> None:
     assert found.onset == start_of(24)
     assert found.sentence.startswith(
         "lexical_support in all traffic regressed since about Tue 3 Mar 10:00 UTC (5 h): 60 of 500 "
-        "scored outputs are 0.25 or lower; the baseline has 15 in 500 and up to 16.5 would be "
+        "scored outputs are 0.25 or lower; the baseline has 15 in 500 and up to 16.6 would be "
         "tolerated. P10 fell from 0.5 to 0.25 (95 % interval 0.25 to 0.5). Evidence "
     )
     assert found.sentence.endswith(
