@@ -200,28 +200,28 @@ def _free(now: datetime) -> ColumnElement[bool]:
 
 
 def _give_up_history(source: str, destination: str) -> Update:
-    """Changes of an alert that is over, none of them told yet, and those that would page somebody
-    all found in a look back: that it is over is no news to whoever never heard of it.
+    """Changes of an alert that is over, of which none was told yet and all that page somebody were
+    found in a look back: that it is over is no news to whoever never heard of it.
     """
     columns = OUTBOX.c
     other = OUTBOX.alias("other")
+    pages = other.c.change.in_(_PAGES)
+    same_alert = exists().where(
+        other.c.source == columns.source,
+        other.c.alert_id == columns.alert_id,
+        other.c.destination == columns.destination,
+    )
+    told_or_new = or_(other.c.attempts > 0, and_(other.c.history.is_(False), pages))
     ended = exists().where(
         ALERTS.c.source == columns.source,
         ALERTS.c.alert_id == columns.alert_id,
         ALERTS.c.state.in_(_OVER),
     )
-    told_or_new = exists().where(
-        other.c.source == columns.source,
-        other.c.alert_id == columns.alert_id,
-        other.c.destination == columns.destination,
-        or_(
-            other.c.attempts > 0,
-            and_(other.c.history.is_(False), other.c.change.in_(_PAGES)),
-        ),
-    )
     return (
         update(OUTBOX)
         .where(columns.source == source, columns.destination == destination)
-        .where(columns.state == "pending", ended, ~told_or_new)
+        .where(columns.state == "pending", ended)
+        .where(or_(columns.history, same_alert.where(other.c.history, pages)))
+        .where(~same_alert.where(told_or_new))
         .values(state="given_up", last_error=_WAS_HISTORY)
     )
