@@ -236,13 +236,13 @@ class OpenAIJudge:
         """How long to wait before the next attempt; None when there should be none.
 
         Half a second, doubling, with up to a quarter more, spread by the question so that those
-        refused together do not come back together. What the endpoint asked for the gate keeps.
+        refused together do not come back together; or as long as the endpoint asked.
         """
         asked = trouble.retry_after_s
         if not trouble.retryable or tries >= _ATTEMPTS or (asked or 0.0) > LONGEST_WAIT_S:
             return None
         if asked is not None:
-            return 0.0
+            return asked
         spread = zlib.crc32(question.material.encode("utf-8", "replace")) / 2**32
         return self._first_wait_s * 2.0 ** (tries - 1) * (1 + spread / 4)
 

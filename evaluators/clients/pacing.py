@@ -57,6 +57,7 @@ class Pace:
         self._requests = _Bucket.for_requests(requests_per_minute)
         self._tokens = _Bucket.for_tokens(tokens_per_minute)
         self._closed_until = -math.inf
+        self._asked_until = -math.inf
         self._open = 0
         self._next = 0
         self._cut_at = 0
@@ -107,19 +108,26 @@ class Pace:
     ) -> None:
         """Takes in how a call ended: the `tokens` it reported, and for how long the endpoint asked
         not to be called.
+
+        A refusal asks that of the call that was refused, which waits by itself, and of everyone
+        once there are so many that the limit is cut; other failures ask it of everyone at once.
         """
         self._open -= 1
         if tokens is not None:
             self._tokens.take(now, tokens - ticket.tokens)
         if retry_after_s is not None:
-            self._closed_until = max(self._closed_until, now + retry_after_s)
-        if ticket.number < self._cut_at:
+            self._asked_until = max(self._asked_until, now + retry_after_s)
+        cut_meanwhile = ticket.number < self._cut_at
+        if retry_after_s is not None and (cut_meanwhile or ending is not Ending.CONGESTED):
+            self._closed_until = max(self._closed_until, self._asked_until)
+        if cut_meanwhile:
             return  # it was under way when the limit was cut: that cut answered it too
         self._answered += ending is Ending.ANSWERED
         self._congested += ending is Ending.CONGESTED
         if self._congested > _TOLERATED * self._limit:
             self._limit = max(1.0, self._limit / 2)
             self._cut_at = self._next
+            self._closed_until = max(self._closed_until, self._asked_until)
             self._answered = self._congested = 0
         elif self._answered + self._congested >= self.limit:
             self._limit = min(self._ceiling, self._limit + max(1.0, self._ceiling / _CLIMB_WINDOWS))

@@ -82,6 +82,23 @@ def test_everyone_stays_away_as_long_as_one_of_them_was_told() -> None:
     assert pace.wait_s(105.0, 0) == 0.0
 
 
+def test_a_refusal_now_and_then_keeps_nobody_else_away() -> None:
+    """An endpoint that refuses at random, now and then, is as free as before for all others."""
+    pace = Pace(64)
+    refused = pace.start(100.0, 0)
+    pace.end(refused, Ending.CONGESTED, 100.0, retry_after_s=5.0)
+    assert (pace.wait_s(100.0, 0), pace.limit) == (0.0, 64)
+    for ticket in started(pace, 6, now=101.0):
+        pace.end(ticket, Ending.CONGESTED, 101.0, retry_after_s=1.0)
+    assert (pace.closed_s(101.0), pace.limit) == (4.0, 32)
+
+
+def test_an_endpoint_that_is_down_keeps_everyone_away_at_once() -> None:
+    pace = Pace(64)
+    pace.end(pace.start(100.0, 0), Ending.OTHERWISE, 100.0, retry_after_s=5.0)
+    assert pace.wait_s(100.0, 0) == 5.0
+
+
 @given(st.integers(1, 5000), st.lists(st.floats(0, 5), max_size=80))
 def test_no_minute_has_more_requests_than_told(per_minute: int, pauses: list[float]) -> None:
     pace, now, starts = Pace(1024, requests_per_minute=per_minute), 0.0, []
